@@ -1,1 +1,16 @@
-//! (being built)
+//! Everything that one core owns, as one pure state machine. What the simulator drives.
+
+mod effects;
+mod event;
+mod job;
+mod message;
+
+pub use effects::CloseReason;
+pub use effects::Effects;
+pub use effects::Fatal;
+pub use effects::Part;
+pub use event::Event;
+pub use job::Job;
+pub use job::JobId;
+pub use job::JobResult;
+pub use message::Message;
