@@ -12,9 +12,10 @@ impl Rng {
 
     /// An independent stream: `salt` names the concern.
     pub fn fork(&self, salt: u64) -> Self {
-        let mut rng = Self(self.0 ^ salt.wrapping_mul(0x9e37_79b9_7f4a_7c15));
-        rng.next_u64();
-        rng
+        // Seeded with an output, not with a neighbouring state: streams whose states differ by a
+        // multiple of the increment would be each other's echo.
+        let mut salted = Self(self.0 ^ Self(salt).next_u64());
+        Self(salted.next_u64())
     }
 
     pub fn next_u64(&mut self) -> u64 {
@@ -34,5 +35,25 @@ impl Rng {
     /// True once in `n` on average.
     pub fn one_in(&mut self, n: u64) -> bool {
         self.below(n) == 0
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Rng;
+
+    #[test]
+    fn forks_are_not_shifted_copies_of_each_other() {
+        let root = Rng::new(0);
+        let mut first = root.fork(1);
+        let mut second = root.fork(2);
+        let first: Vec<u64> = (0..64).map(|_| first.next_u64()).collect();
+        assert!((0..64).all(|_| !first.contains(&second.next_u64())));
+    }
+
+    #[test]
+    fn the_same_fork_of_the_same_seed_repeats() {
+        let (mut one, mut two) = (Rng::new(7).fork(3), Rng::new(7).fork(3));
+        assert!((0..16).all(|_| one.next_u64() == two.next_u64()));
     }
 }
