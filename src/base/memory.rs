@@ -142,8 +142,8 @@ struct HeapMemory {
 
 impl HeapMemory {
     fn new(bytes: usize) -> Self {
-        let layout =
-            Layout::from_size_align(bytes.max(1), PAGE).expect("a length that fits the address space");
+        let layout = Layout::from_size_align(bytes.max(1), PAGE)
+            .expect("a length that fits the address space");
         // SAFETY: the layout's size is not zero.
         let start = unsafe { std::alloc::alloc_zeroed(layout) };
         let Some(start) = NonNull::new(start) else { std::alloc::handle_alloc_error(layout) };
