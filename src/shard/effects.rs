@@ -7,9 +7,9 @@ use crate::base::ConnId;
 use crate::base::ShardId;
 use crate::base::Slice;
 use crate::base::StrandId;
-use crate::shard::Message;
 use crate::shard::Job;
 use crate::shard::JobId;
+use crate::shard::Message;
 use crate::strand::Op;
 use crate::strand::Token;
 

@@ -7,9 +7,9 @@ use bytes::Bytes;
 use crate::base::ConnId;
 use crate::base::ShardId;
 use crate::base::StrandId;
-use crate::shard::Message;
 use crate::shard::JobId;
 use crate::shard::JobResult;
+use crate::shard::Message;
 use crate::strand::Outcome;
 use crate::strand::Token;
 

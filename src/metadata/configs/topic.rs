@@ -1,0 +1,82 @@
+//! The configs of a topic that the data path obeys, as values.
+
+/// What happens to old records.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Cleanup {
+    /// Segments beyond the retention are deleted.
+    pub delete: bool,
+    /// Only the newest record of each key is wanted. Records without a key are refused.
+    pub compact: bool,
+}
+
+/// What batches are compressed with in the log.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Compression {
+    /// As the producer sent them.
+    Producer,
+    Uncompressed,
+    Gzip {
+        level: i32,
+    },
+    Snappy,
+    Lz4 {
+        level: i32,
+    },
+    Zstd {
+        level: i32,
+    },
+}
+
+/// Whose clock a record's timestamp comes from.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum TimestampType {
+    CreateTime,
+    LogAppendTime,
+}
+
+/// A topic's configs in force: its own, else the node's dynamic ones, else the configuration
+/// file's, else Kafka's defaults. Computed once per topic and shared.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct TopicConfig {
+    pub cleanup: Cleanup,
+    pub compression: Compression,
+    /// Largest batch accepted, in bytes, header included.
+    pub max_message_bytes: u32,
+    pub timestamp_type: TimestampType,
+    /// How far a record's timestamp may lie behind the wall clock, in milliseconds.
+    pub timestamp_before_max_ms: i64,
+    /// How far a record's timestamp may lie ahead of the wall clock, in milliseconds.
+    pub timestamp_after_max_ms: i64,
+    /// In-sync replicas that `acks=all` needs, at least 1.
+    pub min_insync_replicas: i32,
+    /// `None`: records are kept however old they are.
+    pub retention_ms: Option<i64>,
+    /// Bytes per partition; `None`: kept however many they are.
+    pub retention_bytes: Option<u64>,
+    /// A segment is rolled before it grows beyond this, in bytes.
+    pub segment_bytes: u32,
+    /// A segment older than this is rolled, in milliseconds.
+    pub segment_ms: i64,
+    /// Up to this much is taken off `segment_ms`, so that partitions do not roll together.
+    pub segment_jitter_ms: i64,
+}
+
+impl Default for TopicConfig {
+    /// Kafka's defaults.
+    fn default() -> Self {
+        Self {
+            cleanup: Cleanup { delete: true, compact: false },
+            compression: Compression::Producer,
+            max_message_bytes: 1_048_588,
+            timestamp_type: TimestampType::CreateTime,
+            timestamp_before_max_ms: i64::MAX,
+            timestamp_after_max_ms: 3_600_000,
+            min_insync_replicas: 1,
+            retention_ms: Some(604_800_000),
+            retention_bytes: None,
+            segment_bytes: 1 << 30,
+            segment_ms: 604_800_000,
+            segment_jitter_ms: 0,
+        }
+    }
+}

@@ -1,0 +1,167 @@
+//! What shards see of the metadata: an immutable view as of an index, shared between cores.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use imbl::OrdMap;
+
+use crate::base::LeaderEpoch;
+use crate::base::NodeId;
+use crate::base::Offset;
+use crate::base::PartitionId;
+use crate::base::ShardId;
+use crate::base::StrandId;
+use crate::base::TopicId;
+use crate::metadata::Placement;
+use crate::metadata::State;
+use crate::metadata::Topic;
+use crate::metadata::TopicConfig;
+
+/// What stays as it is while the process runs: the node, its cores, and how it shows itself.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Layout {
+    pub node: NodeId,
+    pub rack: Option<String>,
+    /// Cores, at least 1.
+    pub shards: u16,
+    /// The manifest's strands for partitions, with who drives them. Never empty.
+    pub strands: BTreeMap<StrandId, ShardId>,
+    pub advertise: Advertise,
+    /// As configured; an accepted connection names its listener by its place here.
+    pub listeners: Vec<Listener>,
+}
+
+/// How many brokers clients are shown.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Advertise {
+    /// One, the node, on the common port: any core takes any request and routes it.
+    Node,
+    /// Each core as a broker `1000 * node + shard` on a port of its own.
+    Core,
+}
+
+/// What the clients of one listener are told to connect to.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Listener {
+    pub name: String,
+    pub host: String,
+    /// The port that all cores accept on.
+    pub port: u16,
+    /// The port that shard 0 accepts on alone; shard `n` has the n-th after it.
+    pub core_port: u16,
+}
+
+/// A view of the metadata. A clone is cheap, and crosses cores.
+#[derive(Clone, Debug)]
+pub struct Image {
+    state: State,
+    layout: Arc<Layout>,
+    defaults: Arc<TopicConfig>,
+    /// Of the topics that have configs of their own.
+    configs: OrdMap<TopicId, Arc<TopicConfig>>,
+}
+
+/// A partition as clients and shards need it.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct PartitionInfo {
+    pub id: PartitionId,
+    pub strand: StrandId,
+    /// The shard that drives the strand.
+    pub owner: ShardId,
+    pub leader_epoch: LeaderEpoch,
+}
+
+/// An image for every shard, with what differs from the one published before it.
+#[derive(Clone, Debug)]
+pub struct Publication {
+    pub image: Image,
+    pub changes: Arc<[Change]>,
+}
+
+/// What a shard may have to act upon. Facts are read from the image; what is gone is in the change.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Change {
+    /// The first image of this start: every partition has a leader epoch of its own.
+    Started,
+    Created {
+        topic: TopicId,
+    },
+    /// Partitions from number `from` on were added.
+    Grown {
+        topic: TopicId,
+        from: i32,
+    },
+    /// The topic as it was.
+    Deleted {
+        topic: Arc<Topic>,
+    },
+    /// The topic's configs in force may differ.
+    Configured {
+        topic: TopicId,
+    },
+    /// The configs in force may differ for every topic.
+    Defaults,
+}
+
+impl Image {
+    pub fn new(state: State, layout: Arc<Layout>) -> Self {
+        Self { state, layout, defaults: Arc::new(TopicConfig::default()), configs: OrdMap::new() }
+    }
+
+    /// Index of the newest event in this image: images of one process are ordered by it.
+    pub fn index(&self) -> Offset {
+        self.state.applied()
+    }
+
+    /// All that the log says.
+    pub fn state(&self) -> &State {
+        &self.state
+    }
+
+    pub fn layout(&self) -> &Arc<Layout> {
+        &self.layout
+    }
+
+    pub fn topic(&self, name: &str) -> Option<&Arc<Topic>> {
+        self.state.topic(name)
+    }
+
+    pub fn topic_by_id(&self, topic: TopicId) -> Option<&Arc<Topic>> {
+        self.state.topic_by_id(topic)
+    }
+
+    /// Every topic, by name.
+    pub fn topics(&self) -> impl Iterator<Item = &Arc<Topic>> {
+        self.state.topics()
+    }
+
+    /// Partition `index` of `topic`.
+    pub fn partition(&self, topic: &Topic, index: i32) -> Option<PartitionInfo> {
+        topic.partition(index).map(|placement| self.resolve(placement))
+    }
+
+    /// All partitions of `topic`, in order.
+    pub fn partitions<'a>(&'a self, topic: &'a Topic) -> impl Iterator<Item = PartitionInfo> + 'a {
+        topic.partitions.iter().map(|placement| self.resolve(*placement))
+    }
+
+    /// The configs in force for a topic.
+    pub fn config(&self, topic: TopicId) -> &Arc<TopicConfig> {
+        self.configs.get(&topic).unwrap_or(&self.defaults)
+    }
+
+    fn resolve(&self, placement: Placement) -> PartitionInfo {
+        PartitionInfo {
+            id: placement.id,
+            strand: placement.strand,
+            owner: self.owner(placement.strand),
+            leader_epoch: self.state.leader_epoch(placement),
+        }
+    }
+
+    /// The shard that drives `strand`.
+    fn owner(&self, strand: StrandId) -> ShardId {
+        // The controller refuses to start with a partition in a strand that the manifest lacks.
+        self.layout.strands.get(&strand).copied().unwrap_or(ShardId(0))
+    }
+}
