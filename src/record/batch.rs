@@ -23,8 +23,6 @@ pub(super) const LENGTH_END: usize = 12;
 pub(super) const MAGIC_AT: usize = 16;
 const CRC_AT: usize = 17;
 const CRC_FROM: usize = 21;
-const ATTRIBUTES_AT: usize = 21;
-const MAX_TIMESTAMP_AT: usize = 35;
 const MAGIC: i8 = 2;
 
 /// The producer id of a batch from a producer that is not idempotent.
@@ -174,10 +172,10 @@ impl BatchHeader {
             length: i32::from_be_bytes(field(head, 8)),
             leader_epoch: i32::from_be_bytes(field(head, 12)),
             crc: u32::from_be_bytes(field(head, CRC_AT)),
-            attributes: Attributes(i16::from_be_bytes(field(head, ATTRIBUTES_AT))),
+            attributes: Attributes(i16::from_be_bytes(field(head, 21))),
             last_offset_delta: i32::from_be_bytes(field(head, 23)),
             base_timestamp: i64::from_be_bytes(field(head, 27)),
-            max_timestamp: i64::from_be_bytes(field(head, MAX_TIMESTAMP_AT)),
+            max_timestamp: i64::from_be_bytes(field(head, 35)),
             producer_id: i64::from_be_bytes(field(head, 43)),
             producer_epoch: i16::from_be_bytes(field(head, 51)),
             base_sequence: i32::from_be_bytes(field(head, 53)),
@@ -259,6 +257,16 @@ impl<'a> Batch<'a> {
     pub fn crc_holds(&self) -> bool {
         crc32c::crc32c(&self.bytes[CRC_FROM..]) == self.header.crc
     }
+
+    /// The header with timestamp type and max timestamp stamped (rule 12), and the CRC that the
+    /// batch has with it.
+    pub fn header_at_time(&self, kind: TimestampType, max_timestamp: i64) -> BatchHeader {
+        let attributes = self.header.attributes.with_timestamp_type(kind);
+        let mut header = BatchHeader { attributes, max_timestamp, ..self.header };
+        let head = crc32c::crc32c(&header.encode()[CRC_FROM..]);
+        header.crc = crc32c::crc32c_append(head, self.payload());
+        header
+    }
 }
 
 /// Walks the batches in a range of bytes, as a fetch or a produce carries them. A batch that is cut
@@ -304,17 +312,6 @@ pub fn stamp(batch: &mut [u8], base_offset: Offset, leader_epoch: LeaderEpoch) {
     assert!(batch.len() >= HEADER_BYTES, "a batch holds a header");
     batch[0..8].copy_from_slice(&base_offset.to_be_bytes());
     batch[12..16].copy_from_slice(&leader_epoch.to_be_bytes());
-}
-
-/// Stamps timestamp type and max timestamp (rule 12) and computes the CRC again. `batch` is one
-/// whole batch.
-pub fn stamp_time(batch: &mut [u8], kind: TimestampType, max_timestamp: i64) {
-    assert!(batch.len() >= HEADER_BYTES, "a batch holds a header");
-    let attributes = i16::from_be_bytes([batch[ATTRIBUTES_AT], batch[ATTRIBUTES_AT + 1]]);
-    let attributes = Attributes(attributes).with_timestamp_type(kind);
-    batch[ATTRIBUTES_AT..ATTRIBUTES_AT + 2].copy_from_slice(&attributes.0.to_be_bytes());
-    batch[MAX_TIMESTAMP_AT..MAX_TIMESTAMP_AT + 8].copy_from_slice(&max_timestamp.to_be_bytes());
-    seal(batch);
 }
 
 /// Computes the CRC of a whole batch and puts it into the header.

@@ -26,7 +26,6 @@ pub use batch::NO_SEQUENCE;
 pub use batch::NO_TIMESTAMP;
 pub use batch::TimestampType;
 pub use batch::stamp;
-pub use batch::stamp_time;
 pub use build::BatchBuilder;
 pub use compress::Codec;
 pub use compress::CompressError;

@@ -97,27 +97,27 @@ pub struct Accepted {
 }
 
 impl Accepted {
-    /// Stamps the copy of the batch that is stored and returns its header. `append_time_ms` is
-    /// used where the topic has LogAppendTime.
-    pub fn stamp(
+    /// The header under which the batch is stored. `batch` is the accepted one, `append_time_ms` is
+    /// used where the topic has LogAppendTime. Whoever stores the batch puts
+    /// [`BatchHeader::encode`] of it over the first 61 bytes of the copy.
+    pub fn stored_header(
         &self,
-        batch: &mut [u8],
+        batch: &[u8],
         base_offset: Offset,
         leader_epoch: LeaderEpoch,
         append_time_ms: i64,
     ) -> BatchHeader {
-        assert_eq!(batch.len(), self.bytes, "another batch than the accepted one");
-        batch::stamp(batch, base_offset, leader_epoch);
-        match self.time {
-            TimeStamp::Keep => {}
+        let batch = Batch { header: self.header, bytes: &batch[..self.bytes] };
+        let header = match self.time {
+            TimeStamp::Keep => self.header,
             TimeStamp::Create { max_timestamp } => {
-                batch::stamp_time(batch, TimestampType::CreateTime, max_timestamp);
+                batch.header_at_time(TimestampType::CreateTime, max_timestamp)
             }
             TimeStamp::LogAppend => {
-                batch::stamp_time(batch, TimestampType::LogAppendTime, append_time_ms);
+                batch.header_at_time(TimestampType::LogAppendTime, append_time_ms)
             }
-        }
-        BatchHeader::parse(batch).expect("stamps touch neither magic nor length")
+        };
+        BatchHeader { base_offset, leader_epoch, ..header }
     }
 }
 
