@@ -1,6 +1,8 @@
 //! Strandlog: a log broker for Linux. The modules stand in the order in which a produced message
 //! meets them; ARCHITECTURE.md walks through them.
 
+pub mod cli;
+pub mod server;
 pub mod io;
 pub mod kafka;
 pub mod api;
