@@ -79,3 +79,28 @@ impl Append {
         self.base_offset + Offset::from(self.last_offset_delta) + 1
     }
 }
+
+impl Entry {
+    /// The batch that lies in the payload for this entry, if it has one.
+    pub fn batch(&self) -> Option<&Append> {
+        match self {
+            Self::Append(append) => Some(append),
+            Self::Relocate { batch, .. } => Some(batch),
+            _ => None,
+        }
+    }
+
+    /// The partition it is about; `Seal` is about none.
+    pub fn partition(&self) -> Option<PartitionId> {
+        match *self {
+            Self::Append(Append { partition, .. })
+            | Self::Relocate { batch: Append { partition, .. }, .. }
+            | Self::Truncate { partition, .. }
+            | Self::LogStart { partition, .. }
+            | Self::EpochStart { partition, .. }
+            | Self::Drop { partition }
+            | Self::Lost { partition, .. } => Some(partition),
+            Self::Seal { .. } => None,
+        }
+    }
+}

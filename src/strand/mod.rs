@@ -2,13 +2,29 @@
 //! commit, recovery, checkpoints, space. Decides only; the port carries out its [`Op`]s.
 //! The contract is storage.md's, rule by rule (R1–R23); `ARCHITECTURE.md` says where each lives.
 
+mod batch;
 mod entry;
+mod fields;
+mod frame;
+mod key;
 mod op;
+mod run;
 
 pub use entry::Append;
 pub use entry::Entry;
 pub use entry::EntryId;
 pub use entry::Place;
+pub use frame::FRAME_HEADER;
+pub use frame::FRAME_LIMIT;
+pub use frame::Frame;
+pub use frame::FrameFault;
+pub use frame::FrameHeader;
+pub use frame::FramePlace;
+pub use frame::FrameStamp;
+pub use frame::Gathering;
+pub use frame::Stored;
+pub use frame::TableEntry;
+pub use key::StoreKey;
 pub use op::ExtentId;
 pub use op::File;
 pub use op::IndexId;
@@ -18,3 +34,5 @@ pub use op::Op;
 pub use op::Outcome;
 pub use op::Slot;
 pub use op::Token;
+pub use run::RUN_LIMIT;
+pub use run::Run;
