@@ -9,15 +9,26 @@ use std::path::PathBuf;
 const FILE_LINES_MAX: usize = 800;
 
 /// Names that say nothing about what is inside.
-const BANNED_FILE_STEMS: &[&str] = &["util", "utils", "common", "helper", "helpers", "manager", "misc", "types"];
+const BANNED_FILE_STEMS: &[&str] =
+    &["util", "utils", "common", "helper", "helpers", "manager", "misc", "types"];
 
 /// Files and directories whose code may wait: the port, the assembly, the command line.
-const MAY_WAIT: &[&str] = &["src/io/", "src/server.rs", "src/server/", "src/cli/", "src/main.rs", "src/config/"];
+const MAY_WAIT: &[&str] =
+    &["src/io/", "src/server.rs", "src/server/", "src/cli/", "src/main.rs", "src/config/"];
 
 /// What only those may name.
 const WAITING: &[&str] = &[
-    "async fn", "async move", ".await", "glommio::", "std::fs", "std::thread", "std::net::Tcp", "Instant::now",
-    "SystemTime::now", "RefCell", "tokio::",
+    "async fn",
+    "async move",
+    ".await",
+    "glommio::",
+    "std::fs",
+    "std::thread",
+    "std::net::Tcp",
+    "Instant::now",
+    "SystemTime::now",
+    "RefCell",
+    "tokio::",
 ];
 
 /// Maps whose order depends on a random seed: a simulation that iterates over one cannot be repeated.
@@ -126,7 +137,8 @@ fn files_stay_small_and_have_names_that_say_something() {
     for file in rust_files() {
         let lines = read(&file).lines().count();
         if lines > FILE_LINES_MAX {
-            complaints.push(format!("{}: {lines} lines, {FILE_LINES_MAX} at the most", file.display()));
+            complaints
+                .push(format!("{}: {lines} lines, {FILE_LINES_MAX} at the most", file.display()));
         }
         let stem = file.file_stem().expect("a file has a name").to_string_lossy().into_owned();
         if BANNED_FILE_STEMS.contains(&stem.as_str()) {
@@ -138,7 +150,12 @@ fn files_stay_small_and_have_names_that_say_something() {
 
 #[test]
 fn tests_neither_skip_nor_sleep() {
-    let banned = [concat!("#[ign", "ore"), concat!("todo", "!("), concat!("unimplemented", "!("), concat!("dbg", "!(")];
+    let banned = [
+        concat!("#[ign", "ore"),
+        concat!("todo", "!("),
+        concat!("unimplemented", "!("),
+        concat!("dbg", "!("),
+    ];
     let mut complaints = Vec::new();
     for file in rust_files() {
         let path = file.to_string_lossy().into_owned();
@@ -177,7 +194,8 @@ fn the_architecture_names_what_exists_and_all_of_it() {
                 .iter()
                 .any(|root| quoted.starts_with(root));
             if is_path && !quoted.contains(['*', '{', '<', ' ']) && !Path::new(quoted).exists() {
-                complaints.push(format!("ARCHITECTURE.md:{}: `{quoted}` does not exist", index + 1));
+                complaints
+                    .push(format!("ARCHITECTURE.md:{}: `{quoted}` does not exist", index + 1));
             }
         }
     }

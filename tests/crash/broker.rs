@@ -1,0 +1,81 @@
+//! The real binary, as a process that can be killed.
+
+use std::fs::File;
+use std::net::TcpListener;
+use std::net::TcpStream;
+use std::path::Path;
+use std::path::PathBuf;
+use std::process::Child;
+use std::process::Command;
+use std::process::Stdio;
+use std::time::Duration;
+use std::time::Instant;
+
+const READY_MAX: Duration = Duration::from_secs(60);
+
+/// How a broker is started, again and again, on the same data and port.
+pub struct Launch {
+    pub binary: PathBuf,
+    pub data: PathBuf,
+    pub log: PathBuf,
+    pub port: u16,
+    /// A planted bug, by its label; only a build with `--cfg mutant` takes one.
+    pub mutant: Option<String>,
+}
+
+/// A running broker; dropped, it is killed.
+pub struct Broker(Child);
+
+impl Launch {
+    pub fn new(binary: &Path, dir: &Path, data: PathBuf) -> Self {
+        // The port must be known before the first start, since clients look for the second there.
+        let probe = TcpListener::bind("127.0.0.1:0").expect("a port on loopback");
+        let port = probe.local_addr().expect("a bound socket").port();
+        let log = dir.join("broker.log");
+        Self { binary: binary.to_owned(), data, log, port, mutant: None }
+    }
+
+    pub fn address(&self) -> String {
+        format!("127.0.0.1:{}", self.port)
+    }
+
+    /// Starts it and waits until it takes connections.
+    pub fn start(&self) -> Broker {
+        let log = File::options().create(true).append(true).open(&self.log).expect("a log file");
+        let mut command = Command::new(&self.binary);
+        command
+            .arg("serve")
+            .args(["--log-dirs", self.data.to_str().expect("a UTF-8 path")])
+            .args(["--listeners", &format!("PLAINTEXT://{}", self.address())])
+            .args(["--shards", "2", "--memory", "256MiB", "--storage-extent-bytes", "4MiB"])
+            .stdout(Stdio::from(log.try_clone().expect("another handle on the log")))
+            .stderr(Stdio::from(log));
+        if let Some(mutant) = &self.mutant {
+            command.env("STRANDLOG_MUTANT", mutant);
+        }
+        let mut child = command.spawn().expect("the broker's binary");
+        let began = Instant::now();
+        while TcpStream::connect(self.address()).is_err() {
+            if let Some(status) = child.try_wait().expect("a child of ours") {
+                panic!("the broker stopped with {status}:\n{}", self.last_lines());
+            }
+            assert!(began.elapsed() < READY_MAX, "not ready:\n{}", self.last_lines());
+            std::thread::park_timeout(Duration::from_millis(10));
+        }
+        Broker(child)
+    }
+
+    pub fn last_lines(&self) -> String {
+        let text = std::fs::read_to_string(&self.log).unwrap_or_default();
+        let lines: Vec<&str> = text.lines().collect();
+        lines[lines.len().saturating_sub(30)..].join("\n")
+    }
+}
+
+impl Drop for Broker {
+    fn drop(&mut self) {
+        // It may have died by itself when its disk went away.
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}

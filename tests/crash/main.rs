@@ -1,0 +1,81 @@
+//! Crashes of the real binary under load: power cuts on a disk that discards, at a random instant,
+//! every write that no completed flush has covered, and `kill -9`. See `--help`.
+#![expect(unreachable_pub, reason = "the modules of a test binary share what they have")]
+
+use std::path::PathBuf;
+
+use clap::Parser;
+
+use crate::rounds::Failure;
+use crate::rounds::Plan;
+use crate::rounds::Summary;
+
+mod broker;
+mod load;
+mod platter;
+mod rig;
+mod rounds;
+mod teeth;
+
+/// Crashes the broker under load and looks for what it had acknowledged.
+#[derive(Parser)]
+struct Arguments {
+    /// Rounds of each kind.
+    #[arg(long, default_value_t = 20)]
+    rounds: u64,
+    /// Chooses the instants and the load.
+    #[arg(long, default_value_t = 1)]
+    seed: u64,
+    /// A build with `--cfg mutant`: must lose something within the rounds when it acknowledges at
+    /// submission.
+    #[arg(long)]
+    mutant_binary: Option<PathBuf>,
+    /// Only `kill -9`: needs neither root nor FUSE.
+    #[arg(long)]
+    only_kills: bool,
+}
+
+fn main() {
+    let arguments = Arguments::parse();
+    let binary = PathBuf::from(env!("CARGO_BIN_EXE_strandlog"));
+    let plan =
+        Plan { rounds: arguments.rounds, seed: arguments.seed, binary: &binary, mutant: None };
+    let mut passed = 0;
+    let mut check = |name: &str, result: Result<Summary, Failure>| match result {
+        Ok(summary) => {
+            let mut ready = summary.ready;
+            ready.sort_unstable();
+            let median = ready.get(ready.len() / 2).copied().unwrap_or_default();
+            let records = summary.acknowledged;
+            println!(
+                "{name}: {records} acknowledged, all there; ready and checked in {median:?} (median)"
+            );
+            passed += 1;
+        }
+        Err(Failure::Lost(what) | Failure::Wrong(what)) => {
+            println!("{name}: {what}\n{passed} passed, 1 failed");
+            std::process::exit(1);
+        }
+    };
+    check("kill -9", rounds::kills(&plan));
+    if !arguments.only_kills {
+        teeth::the_rig_loses_what_was_not_flushed_and_nothing_else();
+        check("power cuts", rounds::power_cuts(&plan));
+    }
+    if let Some(binary) = &arguments.mutant_binary {
+        let mutant = Some("ack at submission".to_owned());
+        let lost = rounds::power_cuts(&Plan { binary, mutant, ..plan });
+        check(
+            "a broker that acknowledges at submission",
+            match lost {
+                Err(Failure::Lost(what)) => {
+                    println!("as it must, it lost: {}", what.lines().next().unwrap_or_default());
+                    Ok(Summary::default())
+                }
+                Err(wrong) => Err(wrong),
+                Ok(_) => Err(Failure::Wrong("it lost nothing: the rig has no teeth".to_owned())),
+            },
+        );
+    }
+    println!("{passed} passed, 0 failed");
+}
