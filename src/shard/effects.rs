@@ -10,6 +10,7 @@ use crate::base::StrandId;
 use crate::shard::Job;
 use crate::shard::JobId;
 use crate::shard::Message;
+use crate::strand::Fatal;
 use crate::strand::Op;
 use crate::strand::Token;
 
@@ -70,25 +71,4 @@ pub enum CloseReason {
     Overload,
     /// The broker stops.
     Shutdown,
-}
-
-/// Reasons for which the process stops, each with its own exit status.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub enum Fatal {
-    /// A write or sync of a strand failed or was short (R7).
-    WriteFailed { what: String },
-    /// What is on disk cannot be trusted enough to go on (R14).
-    Unrecoverable { what: String },
-    /// Another process holds the store.
-    Locked { what: String },
-}
-
-impl Fatal {
-    pub fn exit_status(&self) -> i32 {
-        match self {
-            Self::WriteFailed { .. } => 70,
-            Self::Unrecoverable { .. } => 71,
-            Self::Locked { .. } => 72,
-        }
-    }
 }

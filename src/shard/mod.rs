@@ -7,10 +7,10 @@ mod message;
 
 pub use effects::CloseReason;
 pub use effects::Effects;
-pub use effects::Fatal;
 pub use effects::Part;
 pub use event::Event;
 pub use job::Job;
 pub use job::JobId;
 pub use job::JobResult;
 pub use message::Message;
+pub use crate::strand::Fatal;

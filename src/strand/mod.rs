@@ -3,13 +3,17 @@
 //! The contract is storage.md's, rule by rule (R1–R23); `ARCHITECTURE.md` says where each lives.
 
 mod batch;
+mod config;
 mod entry;
 mod fields;
 mod frame;
 mod key;
 mod op;
+mod output;
 mod run;
 
+pub use config::StrandConfig;
+pub use config::StrandIdentity;
 pub use entry::Append;
 pub use entry::Entry;
 pub use entry::EntryId;
@@ -34,5 +38,17 @@ pub use op::Op;
 pub use op::Outcome;
 pub use op::Slot;
 pub use op::Token;
+pub use output::Batches;
+pub use output::Damage;
+pub use output::DamageReport;
+pub use output::Fatal;
+pub use output::Notice;
+pub use output::Output;
+pub use output::ReadError;
+pub use output::ReadId;
+pub use output::ReadOutcome;
+pub use output::ReadRequest;
+pub use output::Refusal;
+pub use output::SeekOutcome;
 pub use run::RUN_LIMIT;
 pub use run::Run;
