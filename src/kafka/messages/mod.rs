@@ -11,12 +11,17 @@ mod describe_cluster;
 mod describe_configs;
 mod describe_topic_partitions;
 mod fetch;
+mod fetch_writer;
 mod incremental_alter_configs;
 mod init_producer_id;
 mod list_offsets;
 mod metadata;
 mod offset_for_leader_epoch;
 mod produce;
+mod produce_view;
+
+#[cfg(test)]
+mod tests;
 
 pub use api_versions::ApiVersion;
 pub use api_versions::ApiVersionsRequest;
@@ -73,6 +78,10 @@ pub use fetch::FetchTopic;
 pub use fetch::FetchedPartition;
 pub use fetch::FetchedTopic;
 pub use fetch::ForgottenTopic;
+pub use fetch_writer::FetchFrame;
+pub use fetch_writer::FetchPart;
+pub use fetch_writer::FetchWriter;
+pub use fetch_writer::FetchedHead;
 pub use incremental_alter_configs::IncrementalAlterConfigsRequest;
 pub use incremental_alter_configs::IncrementalAlterConfigsResource;
 pub use incremental_alter_configs::IncrementalAlterConfigsResponse;
@@ -107,3 +116,6 @@ pub use produce::ProduceRequest;
 pub use produce::ProduceResponse;
 pub use produce::TopicProduceData;
 pub use produce::TopicProduceResponse;
+pub use produce_view::ProducePartition;
+pub use produce_view::ProduceView;
+pub use produce_view::TopicRef;

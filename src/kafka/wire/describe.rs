@@ -241,6 +241,10 @@ macro_rules! api_struct {
 
         /// A struct that can be null has a byte in front: 1, or -1 for null.
         impl $crate::kafka::wire::Nullable for $name {
+            fn floor_nullable(_: $crate::kafka::wire::Form) -> usize {
+                1
+            }
+
             fn read_nullable(
                 reader: &mut $crate::kafka::wire::Reader,
                 form: $crate::kafka::wire::Form,

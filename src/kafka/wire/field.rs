@@ -44,6 +44,11 @@ pub trait Field: Sized {
 
 /// A type whose wire form has a null.
 pub trait Nullable: Field {
+    /// The fewest bytes that a value or null takes: null is the length alone.
+    fn floor_nullable(form: Form) -> usize {
+        Self::floor(form)
+    }
+
     fn read_nullable(reader: &mut Reader, form: Form) -> Result<Option<Self>, DecodeError>;
 
     /// Writes the value in the form that could also be null.
@@ -58,8 +63,7 @@ impl<T: Nullable> Field for Option<T> {
     }
 
     fn floor(form: Form) -> usize {
-        // Null is one byte at least, in whatever form.
-        if form.nullable { 1 } else { T::floor(form) }
+        if form.nullable { T::floor_nullable(form) } else { T::floor(form) }
     }
 
     fn read(reader: &mut Reader, form: Form) -> Result<Self, DecodeError> {
@@ -219,6 +223,7 @@ impl Nullable for String {
         let Some(length) = read_string_length(reader, form.flexible)? else {
             return Ok(None);
         };
+        reader.need(length)?;
         reader.charge(length, 1)?;
         let start = reader.position();
         match std::str::from_utf8(reader.slice(length)?) {

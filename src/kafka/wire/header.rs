@@ -1,18 +1,19 @@
 //! The headers in front of every request and response.
 
-use bytes::Bytes;
-
 use crate::kafka::versions::ApiKey;
 
 use super::fault::DecodeError;
 use super::fault::EncodeError;
-use super::fault::Fault;
-use super::field::read_string_length;
+use super::field::Form;
+use super::field::Nullable;
 use super::field::write_string;
 use super::reader::Reader;
 use super::tags::TagReader;
 use super::text::Text;
 use super::writer::Writer;
+
+/// The client id has a 16-bit length in both versions of the header.
+const SHORT: Form = Form { version: 1, flexible: false, nullable: true };
 
 /// What stands in front of a request's body, in header version 1 or 2. Tagged fields of version 2
 /// are skipped: Kafka defines none.
@@ -36,26 +37,14 @@ impl RequestHeader {
         let api_key = reader.i16().map_err(within)?;
         let api_version = reader.i16().map_err(within)?;
         let correlation_id = reader.i32().map_err(within)?;
-        let client_id =
-            Self::client_id(reader).map_err(|error| error.within("RequestHeader.client_id"))?;
+        let client_id = Text::read_nullable(reader, SHORT)
+            .map_err(|error| error.within("RequestHeader.client_id"))?;
         let flexible =
             ApiKey::from_code(api_key).is_some_and(|key| key.api().is_flexible(api_version));
         if flexible {
             TagReader::skip(reader).map_err(within)?;
         }
         Ok(Self { api_key, api_version, correlation_id, client_id })
-    }
-
-    /// A string with a 16-bit length in both versions of the header.
-    fn client_id(reader: &mut Reader) -> Result<Option<Text>, DecodeError> {
-        let Some(length) = read_string_length(reader, false)? else {
-            return Ok(None);
-        };
-        let bytes: Bytes = reader.take(length)?;
-        match Text::new(bytes) {
-            Some(text) => Ok(Some(text)),
-            None => Err(reader.error(Fault::Utf8)),
-        }
     }
 
     /// Writes a header for `api` in `version`.

@@ -38,6 +38,9 @@ pub use tags::UnknownTags;
 pub use text::Text;
 pub use writer::Writer;
 
+pub(crate) use field::read_count;
+pub(crate) use field::write_length;
+pub(crate) use field::write_string;
 pub(crate) use tags::TagReader;
 pub(crate) use tags::TagWriter;
 

@@ -74,7 +74,7 @@ impl Reader {
         }
     }
 
-    fn need(&self, needed: usize) -> Result<(), DecodeError> {
+    pub(crate) fn need(&self, needed: usize) -> Result<(), DecodeError> {
         let left = self.remaining();
         if needed <= left { Ok(()) } else { Err(self.error(Fault::Short { needed, left })) }
     }

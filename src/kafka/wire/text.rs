@@ -5,6 +5,17 @@ use std::ops::Deref;
 
 use bytes::Bytes;
 
+use super::fault::DecodeError;
+use super::fault::EncodeError;
+use super::fault::Fault;
+use super::field::Field;
+use super::field::Form;
+use super::field::Nullable;
+use super::field::read_string_length;
+use super::field::write_string;
+use super::reader::Reader;
+use super::writer::Writer;
+
 /// UTF-8 bytes. Keeps the whole message in memory: for what lives no longer than the request.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
 pub struct Text(Bytes);
@@ -62,5 +73,44 @@ impl fmt::Debug for Text {
 impl fmt::Display for Text {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.as_str())
+    }
+}
+
+impl Field for Text {
+    fn initial() -> Self {
+        Self::default()
+    }
+
+    fn floor(form: Form) -> usize {
+        String::floor(form)
+    }
+
+    fn read(reader: &mut Reader, form: Form) -> Result<Self, DecodeError> {
+        Self::read_nullable(reader, form)?.ok_or_else(|| reader.error(Fault::Null))
+    }
+
+    fn write(&self, writer: &mut Writer, form: Form) -> Result<(), EncodeError> {
+        write_string(writer, Some(self), form.flexible)
+    }
+}
+
+impl Nullable for Text {
+    fn read_nullable(reader: &mut Reader, form: Form) -> Result<Option<Self>, DecodeError> {
+        let Some(length) = read_string_length(reader, form.flexible)? else {
+            return Ok(None);
+        };
+        let start = reader.position();
+        match Self::new(reader.take(length)?) {
+            Some(text) => Ok(Some(text)),
+            None => Err(DecodeError { field: "", at: start, fault: Fault::Utf8 }),
+        }
+    }
+
+    fn write_some(&self, writer: &mut Writer, form: Form) -> Result<(), EncodeError> {
+        self.write(writer, form)
+    }
+
+    fn write_null(writer: &mut Writer, form: Form) -> Result<(), EncodeError> {
+        write_string(writer, None, form.flexible)
     }
 }
