@@ -11,7 +11,6 @@ use crate::strand::fields::Filling;
 use crate::strand::frame::header::FRAME_HEADER;
 use crate::strand::frame::header::FrameHeader;
 use crate::strand::frame::header::FramePlace;
-use crate::strand::frame::table::Stored;
 use crate::strand::frame::table::TableEntry;
 use crate::strand::frame::table::encode_entry;
 use crate::strand::frame::table::entry_bytes;
@@ -96,12 +95,12 @@ impl Gathering {
         let mut at = payload_start;
         for item in &self.items {
             encode_entry(&mut fields, &item.entry, item.header_crc);
-            let stored = item.entry.batch().map(|_| Stored {
+            table.push(TableEntry {
+                entry: item.entry.clone(),
                 position: stamp.place.position + at as u32,
                 header_crc: item.header_crc,
             });
             at += item.batch.len();
-            table.push(TableEntry { entry: item.entry.clone(), stored });
         }
         assert_eq!(fields.at(), self.table_bytes, "an entry was counted wrong");
         self.encode_payload(&mut out[payload_start..]);

@@ -9,7 +9,6 @@ use crate::strand::frame::header::FRAME_HEADER;
 use crate::strand::frame::header::FrameHeader;
 use crate::strand::frame::header::FramePlace;
 use crate::strand::frame::table::ENTRY_BYTES_MIN;
-use crate::strand::frame::table::Stored;
 use crate::strand::frame::table::TableEntry;
 use crate::strand::frame::table::parse_entry;
 use crate::strand::key::StoreKey;
@@ -84,16 +83,19 @@ impl<'a> Frame<'a> {
     /// The batch of the table's entry `number`; empty for an entry without one.
     pub fn batch(&self, number: usize) -> &'a [u8] {
         let entry = self.table.get(number);
-        let Some((append, stored)) = entry.and_then(TableEntry::batch) else { return &[] };
-        let start = (stored.position - self.header.place.position) as usize;
+        let Some((entry, append)) = entry.and_then(|entry| Some((entry, entry.entry.batch()?)))
+        else {
+            return &[];
+        };
+        let start = (entry.position - self.header.place.position) as usize;
         &self.bytes[start..start + append.bytes as usize]
     }
 
     /// Numbers of the entries whose batch does not hold what was written.
     pub fn damaged(&self) -> Vec<u32> {
         let is_damaged = |(number, entry): (usize, &TableEntry)| {
-            let (append, stored) = entry.batch()?;
-            let sound = check_batch(append, stored.header_crc, self.batch(number));
+            let append = entry.entry.batch()?;
+            let sound = check_batch(append, entry.header_crc, self.batch(number));
             (!sound).then_some(number as u32)
         };
         self.table.iter().enumerate().filter_map(is_damaged).collect()
@@ -103,13 +105,6 @@ impl<'a> Frame<'a> {
     pub fn padding_is_zero(&self) -> bool {
         let end = (self.header.payload_start() + self.header.payload_bytes) as usize;
         self.bytes[end..].iter().all(|byte| *byte == 0)
-    }
-}
-
-impl TableEntry {
-    /// The batch of the entry with its place, if it has one.
-    pub fn batch(&self) -> Option<(&Append, Stored)> {
-        Some((self.entry.batch()?, self.stored?))
     }
 }
 
@@ -126,14 +121,12 @@ pub(in crate::strand) fn table_entries(
     let mut position = payload_start;
     for _ in 0..count {
         let (entry, header_crc) = parse_entry(&mut fields)?;
-        let stored = header_crc.map(|header_crc| Stored { position, header_crc });
-        if let Some(append) = entry.batch() {
-            if (append.bytes as usize) < HEADER {
-                return None;
-            }
-            position = position.checked_add(append.bytes)?;
+        let batch_bytes = entry.batch().map(|append| append.bytes);
+        if batch_bytes.is_some_and(|bytes| (bytes as usize) < HEADER) {
+            return None;
         }
-        entries.push(TableEntry { entry, stored });
+        entries.push(TableEntry { entry, position, header_crc });
+        position = position.checked_add(batch_bytes.unwrap_or(0))?;
     }
     fields.is_empty().then_some((entries, position))
 }

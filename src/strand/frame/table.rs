@@ -30,20 +30,16 @@ const PRODUCER: u8 = 2;
 /// A count follows; without it the batch has a record for each offset.
 const SPARSE: u8 = 4;
 
-/// Where an entry's batch lies, and what proves that its header belongs to its partition.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct Stored {
-    /// Bytes from the start of the extent.
-    pub position: u32,
-    /// CRC-32C of the batch's 61-byte header, seeded with the partition's identity (R21).
-    pub header_crc: u32,
-}
-
-/// An entry and, for `Append` and `Relocate`, its batch.
+/// An entry in its frame's table.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct TableEntry {
     pub entry: Entry,
-    pub stored: Option<Stored>,
+    /// Where its batch lies, in bytes from the start of the extent; for an entry without one,
+    /// where the next entry's would. So entries of a use are ordered by it, a batch last.
+    pub position: u32,
+    /// CRC-32C of the batch's 61-byte header, seeded with the partition's identity (R21); 0
+    /// without a batch.
+    pub header_crc: u32,
 }
 
 /// Bytes that `entry` takes in a table.
@@ -144,9 +140,9 @@ fn encode_append(out: &mut Filling<'_>, kind: u8, append: &Append, header_crc: u
     }
 }
 
-/// Takes one entry off the front, with the CRC of its batch's header if it has a batch. `None`:
+/// Takes one entry off the front, with the CRC of its batch's header (0 without one). `None`:
 /// not an entry of this version, or cut off.
-pub(in crate::strand) fn parse_entry(fields: &mut Fields<'_>) -> Option<(Entry, Option<u32>)> {
+pub(in crate::strand) fn parse_entry(fields: &mut Fields<'_>) -> Option<(Entry, u32)> {
     let kind = fields.u8()?;
     let flags = fields.u8()?;
     if kind == APPEND || kind == RELOCATE {
@@ -156,7 +152,7 @@ pub(in crate::strand) fn parse_entry(fields: &mut Fields<'_>) -> Option<(Entry, 
         } else {
             Entry::Relocate { batch: append, from: parse_place(fields)? }
         };
-        return Some((entry, Some(header_crc)));
+        return Some((entry, header_crc));
     }
     if flags != 0 {
         return None;
@@ -166,7 +162,7 @@ pub(in crate::strand) fn parse_entry(fields: &mut Fields<'_>) -> Option<(Entry, 
     } else {
         parse_fact(fields, kind)?
     };
-    Some((entry, None))
+    Some((entry, 0))
 }
 
 fn parse_fact(fields: &mut Fields<'_>, kind: u8) -> Option<Entry> {

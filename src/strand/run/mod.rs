@@ -1,7 +1,16 @@
 //! Runs: what the index of the storage is made of.
 
+mod map;
+#[cfg(test)]
+mod tests;
+
+pub use map::PlacedRun;
+pub use map::RunMap;
+pub use map::Use;
+
 use crate::base::Offset;
 use crate::base::PartitionId;
+use crate::strand::entry::Append;
 use crate::strand::entry::Entry;
 use crate::strand::frame::TableEntry;
 
@@ -12,7 +21,7 @@ pub const RUN_LIMIT: u32 = 128 * 1024;
 ///
 /// Visible are its offsets `from..to`; it may hold more, which newer runs replaced. A run without
 /// bytes is a *void*: it says that what older runs hold of `from..to` is gone (`Truncate`, `Drop`,
-/// `Lost`).
+/// `Lost`). Its position is where the batch of the next entry lies.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Run {
     pub partition: PartitionId,
@@ -34,31 +43,41 @@ impl Run {
         self.bytes == 0
     }
 
-    fn void(partition: PartitionId, from: Offset, to: Offset) -> Self {
-        Self { partition, from, to, position: 0, bytes: 0, batches: 0, max_timestamp: -1, check: 0 }
-    }
-
     /// The run of an entry, if it says anything of where offsets lie.
     fn of(entry: &TableEntry) -> Option<Self> {
-        if let Some((append, stored)) = entry.batch() {
-            return Some(Self {
-                partition: append.partition,
-                from: append.base_offset,
-                to: append.end(),
-                position: stored.position,
-                bytes: append.bytes,
-                batches: 1,
-                max_timestamp: append.max_timestamp,
-                check: chain_check(0, stored.header_crc),
-            });
-        }
-        match entry.entry {
-            Entry::Truncate { partition, to } => Some(Self::void(partition, to, Offset::MAX)),
-            Entry::Drop { partition } => Some(Self::void(partition, 0, Offset::MAX)),
-            Entry::Lost { partition, from, to } if from < to => {
-                Some(Self::void(partition, from, to))
+        let (partition, from, to) = match entry.entry {
+            Entry::Append(append) | Entry::Relocate { batch: append, .. } => {
+                return Some(Self::of_batch(&append, entry));
             }
-            _ => None,
+            Entry::Truncate { partition, to } => (partition, to, Offset::MAX),
+            Entry::Drop { partition } => (partition, 0, Offset::MAX),
+            Entry::Lost { partition, from, to } => (partition, from, to),
+            Entry::LogStart { .. } | Entry::EpochStart { .. } | Entry::Seal { .. } => return None,
+        };
+        let position = entry.position;
+        let void = Self {
+            partition,
+            from,
+            to,
+            position,
+            bytes: 0,
+            batches: 0,
+            max_timestamp: -1,
+            check: 0,
+        };
+        (from < to).then_some(void)
+    }
+
+    fn of_batch(append: &Append, entry: &TableEntry) -> Self {
+        Self {
+            partition: append.partition,
+            from: append.base_offset,
+            to: append.end(),
+            position: entry.position,
+            bytes: append.bytes,
+            batches: 1,
+            max_timestamp: append.max_timestamp,
+            check: chain_check(0, entry.header_crc),
         }
     }
 
@@ -91,8 +110,7 @@ pub fn runs_of(table: &[TableEntry]) -> Vec<Run> {
     let mut runs: Vec<Run> = Vec::new();
     for entry in table {
         let Some(next) = Run::of(entry) else { continue };
-        let header_crc = entry.stored.map_or(0, |stored| stored.header_crc);
-        let extended = runs.last_mut().is_some_and(|last| last.extend(&next, header_crc));
+        let extended = runs.last_mut().is_some_and(|last| last.extend(&next, entry.header_crc));
         if !extended {
             runs.push(next);
         }
