@@ -5,6 +5,7 @@ mod event;
 mod job;
 mod message;
 
+pub use crate::strand::Fatal;
 pub use effects::CloseReason;
 pub use effects::Effects;
 pub use effects::Part;
@@ -13,4 +14,3 @@ pub use job::Job;
 pub use job::JobId;
 pub use job::JobResult;
 pub use message::Message;
-pub use crate::strand::Fatal;

@@ -10,9 +10,9 @@ use std::sync::Mutex;
 use strandlog::base::HeapPool;
 use strandlog::base::Rng;
 
+use crate::disk::Rig;
 use crate::platter::Loss;
 use crate::platter::Platter;
-use crate::rig::Rig;
 
 const DISK_BYTES: usize = 128 << 20;
 const RECORDS: u64 = 64;

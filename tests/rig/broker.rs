@@ -19,8 +19,11 @@ pub struct Launch {
     pub data: PathBuf,
     pub log: PathBuf,
     pub port: u16,
-    /// A planted bug, by its label; only a build with `--cfg mutant` takes one.
-    pub mutant: Option<String>,
+    pub shards: u16,
+    /// More arguments for `serve`.
+    pub flags: Vec<String>,
+    /// Environment variables. `STRANDLOG_MUTANT` plants a bug in a build with `--cfg mutant`.
+    pub variables: Vec<(String, String)>,
 }
 
 /// A running broker; dropped, it is killed.
@@ -32,7 +35,15 @@ impl Launch {
         let probe = TcpListener::bind("127.0.0.1:0").expect("a port on loopback");
         let port = probe.local_addr().expect("a bound socket").port();
         let log = dir.join("broker.log");
-        Self { binary: binary.to_owned(), data, log, port, mutant: None }
+        Self {
+            binary: binary.to_owned(),
+            data,
+            log,
+            port,
+            shards: 2,
+            flags: Vec::new(),
+            variables: Vec::new(),
+        }
     }
 
     pub fn address(&self) -> String {
@@ -47,12 +58,12 @@ impl Launch {
             .arg("serve")
             .args(["--log-dirs", self.data.to_str().expect("a UTF-8 path")])
             .args(["--listeners", &format!("PLAINTEXT://{}", self.address())])
-            .args(["--shards", "2", "--memory", "256MiB", "--storage-extent-bytes", "4MiB"])
+            .args(["--shards", &self.shards.to_string(), "--memory", "256MiB"])
+            .args(["--storage-extent-bytes", "4MiB"])
+            .args(&self.flags)
+            .envs(self.variables.iter().map(|(name, value)| (name, value)))
             .stdout(Stdio::from(log.try_clone().expect("another handle on the log")))
             .stderr(Stdio::from(log));
-        if let Some(mutant) = &self.mutant {
-            command.env("STRANDLOG_MUTANT", mutant);
-        }
         let mut child = command.spawn().expect("the broker's binary");
         let began = Instant::now();
         while TcpStream::connect(self.address()).is_err() {
@@ -69,6 +80,20 @@ impl Launch {
         let text = std::fs::read_to_string(&self.log).unwrap_or_default();
         let lines: Vec<&str> = text.lines().collect();
         lines[lines.len().saturating_sub(30)..].join("\n")
+    }
+}
+
+impl Broker {
+    pub fn pid(&self) -> u32 {
+        self.0.id()
+    }
+
+    /// Asks it to stop in good order, and waits until it has.
+    pub fn terminate(mut self) {
+        // SAFETY: a signal to a child of ours that we have not waited for.
+        unsafe { libc::kill(self.0.id() as i32, libc::SIGTERM) };
+        let status = self.0.wait().expect("a child of ours");
+        assert!(status.success(), "the broker stopped with {status}");
     }
 }
 

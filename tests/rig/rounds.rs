@@ -10,13 +10,13 @@ use std::time::Instant;
 use strandlog::base::Rng;
 
 use crate::broker::Launch;
+use crate::disk::Rig;
 use crate::load;
 use crate::load::Acknowledged;
 use crate::load::Load;
 use crate::load::Number;
 use crate::platter::Loss;
 use crate::platter::Platter;
-use crate::rig::Rig;
 
 const DISK_BYTES: usize = 512 << 20;
 /// A round's load runs at least this long, and up to a second more.
@@ -54,7 +54,9 @@ pub fn power_cuts(plan: &Plan<'_>) -> Result<Summary, Failure> {
     let mut rig = Some(Rig::power_on(&platter, dir.path(), true));
     let data = rig.as_ref().expect("just powered on").mount.join("data");
     let mut launch = Launch::new(plan.binary, dir.path(), data);
-    launch.mutant.clone_from(&plan.mutant);
+    if let Some(mutant) = &plan.mutant {
+        launch.variables.push(("STRANDLOG_MUTANT".to_owned(), mutant.clone()));
+    }
     let mut rng = Rng::new(plan.seed);
     rounds(plan, &launch, &mut rng, |broker, rng| {
         let loss = if rng.one_in(2) { Loss::All } else { Loss::Some };

@@ -1,8 +1,10 @@
-//! Crashes of the real binary under load: power cuts on a disk that discards, at a random instant,
-//! every write that no completed flush has covered, and `kill -9`. See `--help`.
+//! The real binary on a machine that misbehaves: power cuts on a disk that discards, at a random
+//! instant, every write that no completed flush has covered; `kill -9`; a core that is taken away.
+//! See `--help`.
 #![expect(unreachable_pub, reason = "the modules of a test binary share what they have")]
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use clap::Parser;
 
@@ -11,26 +13,36 @@ use crate::rounds::Plan;
 use crate::rounds::Summary;
 
 mod broker;
+mod client;
+mod disk;
+mod interruption;
 mod load;
 mod platter;
-mod rig;
 mod rounds;
+mod stalls;
 mod teeth;
 
-/// Crashes the broker under load and looks for what it had acknowledged.
+/// Crashes and interrupts the broker under load, and looks for what it had acknowledged and for
+/// answers that came late.
 #[derive(Parser)]
 struct Arguments {
-    /// Rounds of each kind.
+    /// Rounds of each kind of crash.
     #[arg(long, default_value_t = 20)]
     rounds: u64,
     /// Chooses the instants and the load.
     #[arg(long, default_value_t = 1)]
     seed: u64,
     /// A build with `--cfg mutant`: must lose something within the rounds when it acknowledges at
-    /// submission.
+    /// submission, and must be late without its heartbeat.
     #[arg(long)]
     mutant_binary: Option<PathBuf>,
-    /// Only `kill -9`: needs neither root nor FUSE.
+    /// How long the core is taken away, by a real-time hog, by SIGSTOP and by a quota in turn.
+    #[arg(long, default_value_t = 60)]
+    stall_seconds: u64,
+    /// Answers later than their interruption and 20 ms fail the run; for quiet machines.
+    #[arg(long)]
+    gate_times: bool,
+    /// Only `kill -9`: needs no root.
     #[arg(long)]
     only_kills: bool,
 }
@@ -76,6 +88,15 @@ fn main() {
                 Ok(_) => Err(Failure::Wrong("it lost nothing: the rig has no teeth".to_owned())),
             },
         );
+    }
+    if !arguments.only_kills {
+        let length = Duration::from_secs(arguments.stall_seconds);
+        stalls::healthy(&binary, length, arguments.gate_times);
+        passed += 1;
+        if let Some(binary) = &arguments.mutant_binary {
+            stalls::sick(binary, length);
+            passed += 1;
+        }
     }
     println!("{passed} passed, 0 failed");
 }

@@ -1,0 +1,90 @@
+//! No lost wake-up: load on a broker whose core is taken away by a real-time hog, by
+//! SIGSTOP/SIGCONT and by a cgroup CPU quota, in turn. glommio can park while tasks are runnable
+//! (`need_preempt` is true on entry of its task loop); the port's heartbeat bounds what that costs.
+//! What decides is the port's own count of late tasks; times are printed, and decide on request.
+
+use std::path::Path;
+use std::time::Duration;
+
+use crate::broker::Launch;
+use crate::client;
+use crate::client::Load;
+use crate::interruption;
+use crate::interruption::Interruption;
+
+/// An answer may take as long as the interruption, and this.
+const GRACE: Duration = Duration::from_millis(20);
+
+/// What one broker was found to do.
+struct Findings {
+    /// Tasks that ran late although the process had the core, by the port's own count.
+    late_tasks: u64,
+    /// Connections that had no answer when the load ended.
+    stuck: usize,
+    /// Answers that took longer than the longest interruption of their phase and [`GRACE`].
+    late_answers: u64,
+}
+
+/// A broker whose core is taken away for `length` in all answers in time.
+pub fn healthy(binary: &Path, length: Duration, gate_times: bool) {
+    let healthy = examine(binary, length, &[], &[]);
+    assert_eq!(healthy.stuck, 0, "connections without an answer");
+    assert_eq!(healthy.late_tasks, 0, "tasks that ran late");
+    assert!(!gate_times || healthy.late_answers == 0, "answers that came late");
+}
+
+/// One without its heartbeat, and with a preempt timer of 200 µs, is caught.
+pub fn sick(mutant_binary: &Path, length: Duration) {
+    let flags = ["--io-preempt-timer-us", "200"];
+    let sick = examine(mutant_binary, length, &flags, &[("STRANDLOG_NO_HEARTBEAT", "1")]);
+    let caught = sick.late_tasks > 0 || sick.stuck > 0;
+    assert!(caught, "a broker without its heartbeat passed: this test has no teeth");
+}
+
+fn examine(
+    binary: &Path,
+    length: Duration,
+    flags: &[&str],
+    variables: &[(&str, &str)],
+) -> Findings {
+    let dir = tempfile::tempdir().expect("a temporary directory");
+    let mut launch = Launch::new(binary, dir.path(), dir.path().join("data"));
+    launch.shards = 1;
+    launch.flags = flags.iter().map(|flag| (*flag).to_owned()).collect();
+    launch.variables =
+        variables.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
+    let broker = launch.start();
+    interruption::pin_process(broker.pid(), 0);
+    client::create_topic(&launch.address());
+    let phase = length / Interruption::ALL.len() as u32;
+    let (mut stuck, mut late_answers) = (0, 0);
+    for kind in Interruption::ALL {
+        let load = Load::start(&launch.address());
+        let longest = kind.interrupt(broker.pid(), phase);
+        let answers = load.stop();
+        let late = answers.later_than(longest + GRACE);
+        println!(
+            "{kind:?}: {} answers, longest interruption {longest:?}, slowest answer {:?}, {late} late, {} stuck",
+            answers.count(),
+            answers.slowest(),
+            answers.stuck,
+        );
+        stuck += answers.stuck;
+        late_answers += late;
+    }
+    broker.terminate();
+    let late_tasks = late_tasks(&launch.last_lines());
+    println!("late tasks: {late_tasks}");
+    Findings { late_tasks, stuck, late_answers }
+}
+
+/// The sum of `late_tasks=N` over the shards' closing lines.
+fn late_tasks(log: &str) -> u64 {
+    let counts: Vec<u64> = log
+        .split_whitespace()
+        .filter_map(|word| word.strip_prefix("late_tasks="))
+        .map(|count| count.parse().expect("a count"))
+        .collect();
+    assert!(!counts.is_empty(), "the broker did not say how many tasks were late:\n{log}");
+    counts.iter().sum()
+}
