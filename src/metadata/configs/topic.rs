@@ -1,5 +1,9 @@
 //! The configs of a topic that the data path obeys, as values.
 
+use crate::metadata::configs::InForce;
+use crate::metadata::configs::TopicKey;
+use crate::metadata::configs::Value;
+
 /// What happens to old records.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Cleanup {
@@ -61,22 +65,47 @@ pub struct TopicConfig {
     pub segment_jitter_ms: i64,
 }
 
+impl TopicConfig {
+    /// From the value in force of each key.
+    pub(in crate::metadata) fn resolve(value: impl Fn(TopicKey) -> Value) -> Self {
+        let policy = value(TopicKey::CleanupPolicy);
+        Self {
+            cleanup: Cleanup {
+                delete: policy.items().any(|item| item == "delete"),
+                compact: policy.items().any(|item| item == "compact"),
+            },
+            compression: Self::compression(&value),
+            max_message_bytes: value(TopicKey::MaxMessageBytes).unsigned(),
+            timestamp_type: match value(TopicKey::MessageTimestampType).text() {
+                "LogAppendTime" => TimestampType::LogAppendTime,
+                _ => TimestampType::CreateTime,
+            },
+            timestamp_before_max_ms: value(TopicKey::MessageTimestampBeforeMaxMs).number(),
+            timestamp_after_max_ms: value(TopicKey::MessageTimestampAfterMaxMs).number(),
+            min_insync_replicas: value(TopicKey::MinInsyncReplicas).int(),
+            retention_ms: Some(value(TopicKey::RetentionMs).number()).filter(|ms| *ms >= 0),
+            retention_bytes: u64::try_from(value(TopicKey::RetentionBytes).number()).ok(),
+            segment_bytes: value(TopicKey::SegmentBytes).unsigned(),
+            segment_ms: value(TopicKey::SegmentMs).number(),
+            segment_jitter_ms: value(TopicKey::SegmentJitterMs).number(),
+        }
+    }
+
+    fn compression(value: impl Fn(TopicKey) -> Value) -> Compression {
+        match value(TopicKey::CompressionType).text() {
+            "uncompressed" => Compression::Uncompressed,
+            "gzip" => Compression::Gzip { level: value(TopicKey::CompressionGzipLevel).int() },
+            "snappy" => Compression::Snappy,
+            "lz4" => Compression::Lz4 { level: value(TopicKey::CompressionLz4Level).int() },
+            "zstd" => Compression::Zstd { level: value(TopicKey::CompressionZstdLevel).int() },
+            _ => Compression::Producer,
+        }
+    }
+}
+
 impl Default for TopicConfig {
     /// Kafka's defaults.
     fn default() -> Self {
-        Self {
-            cleanup: Cleanup { delete: true, compact: false },
-            compression: Compression::Producer,
-            max_message_bytes: 1_048_588,
-            timestamp_type: TimestampType::CreateTime,
-            timestamp_before_max_ms: i64::MAX,
-            timestamp_after_max_ms: 3_600_000,
-            min_insync_replicas: 1,
-            retention_ms: Some(604_800_000),
-            retention_bytes: None,
-            segment_bytes: 1 << 30,
-            segment_ms: 604_800_000,
-            segment_jitter_ms: 0,
-        }
+        InForce::default().topic_config(None)
     }
 }
