@@ -1,1 +1,22 @@
-//! (being built)
+//! The kernel: sockets, files, rings between cores, clocks, signals, entropy. The only async code
+//! and the only names from glommio, `std::fs` and clocks. It decides nothing: it gathers events,
+//! steps the shard, and carries out what the shard wants. Driven by `server`.
+//!
+//! What the port promises the shard:
+//! - one event per thing that happened, each exactly once, and a bounded number of them per turn;
+//! - every op of a strand ends in exactly one outcome, every job in exactly one result;
+//! - bytes of one connection arrive and leave in order; messages between two shards too;
+//! - a wake-up that the executor lost costs a heartbeat, not for ever.
+
+mod clock;
+mod disk;
+mod fatal;
+mod memory;
+
+pub use clock::Clock;
+pub use disk::Disk;
+pub use disk::DiskFigures;
+pub use disk::StrandPaths;
+pub use fatal::ExitStatus;
+pub use fatal::stop;
+pub use memory::DmaPool;
