@@ -27,6 +27,12 @@ impl<'a> Fields<'a> {
         Some(*head)
     }
 
+    pub(super) fn bytes(&mut self, count: usize) -> Option<&'a [u8]> {
+        let (head, rest) = self.0.split_at_checked(count)?;
+        self.0 = rest;
+        Some(head)
+    }
+
     pub(super) fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
