@@ -17,9 +17,11 @@ const CRC_AT: usize = PAGE - 4;
 pub struct Predecessor {
     pub extent: ExtentId,
     pub use_number: u64,
-    /// Highest sequence of that use that counts: what lies up to it is proven, frames of that use
-    /// beyond it are void.
+    /// Highest sequence of that use that counts: frames of that use beyond it are void.
     pub closing_end: u64,
+    /// Highest sequence known durable when this header was handed to the disk; at most
+    /// `closing_end`, and that where a start declares where it ended.
+    pub proven: u64,
 }
 
 /// | at | field |
@@ -32,8 +34,8 @@ pub struct Predecessor {
 /// | 40 | start u64 |
 /// | 48 | first sequence u64 |
 /// | 56 | has a predecessor u32 (0, 1), its extent u32 |
-/// | 64 | its use u64, its closing end u64 |
-/// | 80 | zeros |
+/// | 64 | its use u64, its closing end u64, proven u64 |
+/// | 88 | zeros |
 /// | 4092 | keyed CRC-32C of bytes 0–4091 u32 |
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct ExtentHeader {
@@ -92,6 +94,7 @@ impl ExtentHeader {
             extent: ExtentId(fields.u32()?),
             use_number: fields.u64()?,
             closing_end: fields.u64()?,
+            proven: fields.u64()?,
         };
         let predecessor = match has_predecessor {
             0 => None,
@@ -121,6 +124,7 @@ impl ExtentHeader {
         fields.u32(predecessor.map_or(0, |predecessor| predecessor.extent.0));
         fields.u64(predecessor.map_or(0, |predecessor| predecessor.use_number));
         fields.u64(predecessor.map_or(0, |predecessor| predecessor.closing_end));
+        fields.u64(predecessor.map_or(0, |predecessor| predecessor.proven));
         fields.zero_rest();
         let crc = key.crc(&DOMAIN, &page[..CRC_AT]);
         page[CRC_AT..].copy_from_slice(&crc.to_le_bytes());

@@ -3,6 +3,7 @@
 //! The contract is storage.md's, rule by rule (R1–R23); `ARCHITECTURE.md` says where each lives.
 
 mod batch;
+mod checkpoint;
 mod config;
 mod entry;
 mod fields;
@@ -11,11 +12,22 @@ mod frame;
 mod header;
 mod index;
 mod key;
+mod manifest;
 mod op;
 mod output;
 mod run;
 mod tree;
 
+pub use checkpoint::Checkpoint;
+pub use checkpoint::CheckpointHead;
+pub use checkpoint::ExtentRecord;
+pub use checkpoint::ExtentState;
+pub use checkpoint::IndexRecord;
+pub use checkpoint::SlotFault;
+pub use checkpoint::SlotHeader;
+pub use checkpoint::SlotView;
+pub use checkpoint::Tombstone;
+pub use checkpoint::encode_slot;
 pub use config::StrandConfig;
 pub use config::StrandIdentity;
 pub use entry::Append;
@@ -44,6 +56,11 @@ pub use index::IndexSummary;
 pub use index::encode_index;
 pub use index::index_bytes;
 pub use key::StoreKey;
+pub use manifest::FORMAT;
+pub use manifest::Manifest;
+pub use manifest::ManifestFault;
+pub use manifest::STRANDS_MAX;
+pub use manifest::StrandPlace;
 pub use op::ExtentId;
 pub use op::File;
 pub use op::IndexId;
