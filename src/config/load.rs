@@ -44,6 +44,8 @@ pub struct Sources {
 #[derive(Clone, Debug)]
 pub struct Loaded {
     pub config: Config,
+    /// The text of every setting that was given, by its name.
+    pub given: BTreeMap<&'static str, String>,
     pub warnings: Vec<String>,
 }
 
@@ -85,7 +87,8 @@ impl std::error::Error for ConfigError {}
 
 /// Puts the sources together and checks the whole.
 pub fn load(sources: &Sources) -> Result<Loaded, ConfigError> {
-    let mut loaded = Loaded { config: Config::default(), warnings: Vec::new() };
+    let mut loaded =
+        Loaded { config: Config::default(), given: BTreeMap::new(), warnings: Vec::new() };
     if let Some((path, text)) = &sources.file {
         for (name, value) in flatten(path, text)? {
             apply_file(&mut loaded, path, &name, &value)?;
@@ -95,7 +98,7 @@ pub fn load(sources: &Sources) -> Result<Loaded, ConfigError> {
     {
         for (name, value) in given {
             let setting = find(name).expect("flags and variables are made from the declarations");
-            apply(&mut loaded.config, setting, &source, value)?;
+            apply(&mut loaded, setting, &source, value)?;
         }
     }
     check(&loaded.config)?;
@@ -108,7 +111,7 @@ fn find(name: &str) -> Option<&'static Setting> {
 
 fn apply_file(loaded: &mut Loaded, path: &str, name: &str, value: &str) -> Result<(), ConfigError> {
     if let Some(setting) = find(name) {
-        return apply(&mut loaded.config, setting, &Source::File(path.to_owned()), value);
+        return apply(loaded, setting, &Source::File(path.to_owned()), value);
     }
     if let Some(foreign) = FOREIGN.iter().find(|foreign| foreign.name == name) {
         loaded.warnings.push(format!("{path}: `{name}` has no effect: {}", foreign.instead));
@@ -120,12 +123,13 @@ fn apply_file(loaded: &mut Loaded, path: &str, name: &str, value: &str) -> Resul
 }
 
 fn apply(
-    config: &mut Config,
+    loaded: &mut Loaded,
     setting: &'static Setting,
     source: &Source,
     value: &str,
 ) -> Result<(), ConfigError> {
-    (setting.set)(config, value).map_err(|what| ConfigError::Value {
+    loaded.given.insert(setting.name, value.to_owned());
+    (setting.set)(&mut loaded.config, value).map_err(|what| ConfigError::Value {
         place: source.describe(setting),
         value: value.to_owned(),
         what,
@@ -194,18 +198,15 @@ fn check(config: &Config) -> Result<(), ConfigError> {
     if config.shards == Some(0) {
         return refuse("shards: there is at least one".to_owned());
     }
-    if config.preempt_timer_ms < config.heartbeat_ms {
-        return refuse("preempt.timer.ms must not be shorter than heartbeat.ms".to_owned());
-    }
     let batch = u64::try_from(config.message_max_bytes).unwrap_or(0);
-    if batch + BATCH_ROOM > config.extent_bytes.0 {
+    if batch + BATCH_ROOM > config.storage_extent_bytes.0 {
         return refuse(format!(
-            "message.max.bytes ({batch}) does not fit into an extent of extent.bytes ({})",
-            config.extent_bytes.0
+            "message.max.bytes ({batch}) does not fit into an extent of storage.extent.bytes ({})",
+            config.storage_extent_bytes.0
         ));
     }
-    if !config.extent_bytes.0.is_multiple_of(1 << 20) {
-        return refuse("extent.bytes is a whole number of MiB".to_owned());
+    if !config.storage_extent_bytes.0.is_multiple_of(1 << 20) {
+        return refuse("storage.extent.bytes is a whole number of MiB".to_owned());
     }
     Ok(())
 }

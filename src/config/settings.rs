@@ -130,13 +130,13 @@ settings! {
         memory: Option<Bytes> = "", "memory";
         /// How long an idle core looks for work before it sleeps, in microseconds. Cuts latency
         /// and burns the core; ignored under a CPU quota and on one CPU.
-        spin_us: u32 = "0", "spin.us", 0..=10_000;
-        /// The executor's preemption timer in milliseconds. Short ones cost throughput and can
-        /// lose wake-ups, see tuning.md.
-        preempt_timer_ms: u32 = "20", "preempt.timer.ms", 1..=1_000;
+        io_spin_us: u32 = "0", "io.spin.us", 0..=10_000;
+        /// The executor's preemption timer in microseconds. Short ones cost throughput and can
+        /// lose wake-ups.
+        io_preempt_timer_us: u32 = "20000", "io.preempt.timer.us", 50..=1_000_000;
         /// The longest pause of an executor's heartbeat while anything is in flight, in
         /// milliseconds. Bounds what a lost wake-up costs.
-        heartbeat_ms: u32 = "1", "heartbeat.ms", 1..=100;
+        io_heartbeat_ms: u32 = "1", "io.heartbeat.ms", 1..=100;
     }
     "Topics" {
         /// Partitions of a topic that is made without a number.
@@ -178,7 +178,7 @@ settings! {
         /// How often retention looks, in milliseconds.
         log_retention_check_interval_ms: i64 = "300000", "log.retention.check.interval.ms", 1..=i64::MAX;
         /// A partition's logical segment rolls at this size. Retention deletes whole segments.
-        log_segment_bytes: i32 = "1073741824", "log.segment.bytes", 14..=i32::MAX;
+        log_segment_bytes: i32 = "1073741824", "log.segment.bytes", 1_048_576..=i32::MAX;
         /// A partition's logical segment rolls at this age, in milliseconds. Wins over hours.
         log_roll_ms: Option<i64> = "", "log.roll.ms";
         /// As `log.roll.ms`, in hours.
@@ -208,12 +208,12 @@ settings! {
     "Storage" {
         /// Size of an extent, the piece that a strand's space is handed out in. Fixed when the
         /// directory is formatted.
-        extent_bytes: Bytes = "64MiB", "extent.bytes", Bytes(1 << 20)..=Bytes(1 << 32);
+        storage_extent_bytes: Bytes = "64MiB", "storage.extent.bytes", Bytes(1 << 20)..=Bytes(1 << 32);
         /// Frames that a strand may have on their way to the disk.
-        frames_in_flight: u32 = "2", "frames.in.flight", 1..=16;
+        storage_frames_in_flight: u32 = "2", "storage.frames.in.flight", 1..=16;
         /// Allow a copy-on-write file system (Btrfs, ZFS, bcachefs). Writing in place is not in
         /// place there: slower, and a full disk can fail a write that had its space.
-        allow_copy_on_write: bool = "false", "allow.copy.on.write";
+        storage_allow_copy_on_write: bool = "false", "storage.allow.copy.on.write";
     }
     "Logging" {
         /// Which log lines are written, in the syntax of tracing's EnvFilter: `info`,

@@ -82,7 +82,7 @@ fn what_does_not_go_together_is_refused() {
     assert!(refusal("listeners = \"SSL://:9093\"").contains("SSL is not served"));
     assert!(refusal("listeners = \"PLAINTEXT://0.0.0.0:9092\"").contains("advertised.listeners"));
     assert!(refusal("advertised.listeners = \"OTHER://h:1\"").contains("no listener OTHER"));
-    assert!(refusal("extent.bytes = \"1MiB\"").contains("does not fit"));
+    assert!(refusal("storage.extent.bytes = \"1MiB\"").contains("does not fit"));
     let shown =
         "listeners = [\"PLAINTEXT://0.0.0.0:9092\"]\nadvertised.listeners = \"PLAINTEXT://h:1\"";
     assert_eq!(from_file(shown).unwrap().config.advertised()[0].host, "h");

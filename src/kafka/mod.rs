@@ -5,4 +5,5 @@
 pub mod wire;
 pub mod messages;
 pub mod errors;
+pub mod frame;
 pub mod versions;

@@ -2,6 +2,7 @@
 
 mod effects;
 mod event;
+mod intake;
 mod job;
 mod message;
 
@@ -10,6 +11,9 @@ pub use effects::CloseReason;
 pub use effects::Effects;
 pub use effects::Part;
 pub use event::Event;
+pub use intake::Expelled;
+pub use intake::Intake;
+pub use intake::IntakeLimits;
 pub use job::Job;
 pub use job::JobId;
 pub use job::JobResult;

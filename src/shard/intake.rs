@@ -1,0 +1,282 @@
+//! Who may send how much: request bytes are charged as they arrive, not as they are announced. A
+//! share is kept for small requests, a request must make progress, and when memory is used up by
+//! requests that cannot complete, those are closed first.
+
+use std::collections::BTreeMap;
+use std::collections::VecDeque;
+
+use crate::base::ConnId;
+
+/// Bounds of one shard's intake.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct IntakeLimits {
+    /// Bytes of requests, complete or not, that are held at a time.
+    pub total: usize,
+    /// The part of `total` that only small requests may use.
+    pub small_share: usize,
+    /// A request up to this size is small.
+    pub small: usize,
+    /// A request must be complete this long after its first byte …
+    pub progress_us: u64,
+    /// … plus the time that this rate gives it.
+    pub bytes_per_second: u64,
+}
+
+/// Without a byte for this long, an incomplete request is stalled: it is closed when others wait.
+pub const STALLED_US: u64 = 1_000_000;
+
+/// Why a connection is chosen for closing.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Expelled {
+    /// Its request did not complete in its time.
+    Slow,
+    /// Others wait for the memory that its incomplete request holds.
+    Crowded,
+}
+
+#[derive(Clone, Copy, Debug, Default)]
+struct Conn {
+    /// Bytes of complete requests that the shard has not released.
+    complete: Charge,
+    /// Bytes of the request that is being received.
+    partial: usize,
+    partial_is_large: bool,
+    /// Bytes that the request still misses; 0 while its length is not known.
+    missing: usize,
+    /// When the request must be complete; `None` between requests.
+    deadline: Option<u64>,
+    last_byte: u64,
+    waiting: bool,
+}
+
+/// Bytes by class.
+#[derive(Clone, Copy, Debug, Default)]
+struct Charge {
+    small: usize,
+    large: usize,
+}
+
+/// The intake of one shard.
+#[derive(Debug)]
+pub struct Intake {
+    limits: IntakeLimits,
+    conns: BTreeMap<ConnId, Conn>,
+    /// All charges together.
+    held: Charge,
+    /// Connections that have bytes to read and no memory to read them into, oldest first.
+    waiting: VecDeque<ConnId>,
+    /// Connections that may ask again.
+    woken: Vec<ConnId>,
+}
+
+impl Intake {
+    pub fn new(limits: IntakeLimits) -> Self {
+        assert!(limits.small_share < limits.total, "a share of the whole");
+        assert!(limits.small <= limits.small_share, "a small request fits its share");
+        let (conns, held) = (BTreeMap::new(), Charge::default());
+        Self { limits, conns, held, waiting: VecDeque::new(), woken: Vec::new() }
+    }
+
+    /// The longest request that can ever complete.
+    pub fn longest(&self) -> usize {
+        self.limits.total - self.limits.small_share
+    }
+
+    /// Bytes of requests that are held.
+    pub fn held(&self) -> usize {
+        self.held.small + self.held.large
+    }
+
+    pub fn opened(&mut self, conn: ConnId) {
+        let before = self.conns.insert(conn, Conn::default());
+        assert!(before.is_none(), "a connection opens once");
+    }
+
+    /// Everything that it held is given back.
+    pub fn closed(&mut self, conn: ConnId) {
+        let Some(state) = self.conns.remove(&conn) else { return };
+        let partial = charge_of(state.partial_is_large, state.partial);
+        self.give_back(state.complete);
+        self.give_back(partial);
+        self.waiting.retain(|other| *other != conn);
+    }
+
+    /// How many bytes may be received, at most `wanted`. `None`: none; the connection comes out of
+    /// [`Self::take_woken`] when it may ask again. `announced` is the length of the request that is
+    /// being received, if it is known, and `partial` what is here of it.
+    pub fn ask(&mut self, conn: ConnId, announced: Option<usize>, wanted: usize) -> Option<usize> {
+        let limits = self.limits;
+        let state = self.conns.get_mut(&conn)?;
+        let large = announced.is_some_and(|bytes| bytes > limits.small);
+        if large != state.partial_is_large {
+            recharge(&mut self.held, state, large);
+        }
+        let free = limits.total.saturating_sub(self.held.small + self.held.large);
+        let free = match large {
+            true => free.min((limits.total - limits.small_share).saturating_sub(self.held.large)),
+            false => free,
+        };
+        if free == 0 {
+            if !state.waiting {
+                state.waiting = true;
+                self.waiting.push_back(conn);
+            }
+            return None;
+        }
+        Some(wanted.min(free))
+    }
+
+    /// `bytes` came in; `missing` of the request are still to come, if its length is known.
+    pub fn arrived(&mut self, now_us: u64, conn: ConnId, bytes: usize, missing: usize) {
+        let Some(state) = self.conns.get_mut(&conn) else { return };
+        state.partial += bytes;
+        state.missing = missing;
+        state.last_byte = now_us;
+        match state.partial_is_large {
+            true => self.held.large += bytes,
+            false => self.held.small += bytes,
+        }
+        let allowed = self.limits.progress_us + self.time_for(missing);
+        let state = self.conns.get_mut(&conn).expect("it was there");
+        let begun = now_us.saturating_add(allowed);
+        state.deadline.get_or_insert(begun);
+    }
+
+    fn time_for(&self, bytes: usize) -> u64 {
+        let rate = self.limits.bytes_per_second.max(1);
+        (bytes as u64).saturating_mul(1_000_000) / rate
+    }
+
+    /// A request of `bytes`, its length prefix not counted, is complete and the shard's; `rest` is
+    /// what is here of the one after it.
+    pub fn completed(&mut self, now_us: u64, conn: ConnId, bytes: usize, rest: usize) {
+        let progress_us = self.limits.progress_us;
+        let Some(state) = self.conns.get_mut(&conn) else { return };
+        assert!(bytes + rest <= state.partial, "a request out of bytes that never arrived");
+        let large = state.partial_is_large;
+        match large {
+            true => state.complete.large += bytes,
+            false => state.complete.small += bytes,
+        }
+        let prefix = charge_of(large, state.partial - rest - bytes);
+        // The rest belongs to a request whose length is not known.
+        if state.partial_is_large {
+            self.held.large -= rest;
+            self.held.small += rest;
+        }
+        state.partial = rest;
+        state.partial_is_large = false;
+        state.missing = 0;
+        state.deadline = (rest > 0).then(|| now_us.saturating_add(progress_us));
+        self.give_back(prefix);
+    }
+
+    /// Nothing refers to `bytes` of complete requests any more.
+    pub fn released(&mut self, conn: ConnId, bytes: usize) {
+        let Some(state) = self.conns.get_mut(&conn) else { return };
+        let large = state.complete.large.min(bytes);
+        let small = state.complete.small.min(bytes - large);
+        state.complete.large -= large;
+        state.complete.small -= small;
+        self.give_back(Charge { small, large });
+    }
+
+    /// Connections that may ask again.
+    pub fn take_woken(&mut self) -> Vec<ConnId> {
+        std::mem::take(&mut self.woken)
+    }
+
+    /// Connections to be closed at `now_us`. Each is named until it is closed.
+    pub fn expelled(&self, now_us: u64) -> Vec<(ConnId, Expelled)> {
+        let overdue = |state: &Conn| state.deadline.is_some_and(|deadline| deadline <= now_us);
+        let mut out: Vec<(ConnId, Expelled)> = self
+            .conns
+            .iter()
+            .filter(|(_, state)| overdue(state))
+            .map(|(conn, _)| (*conn, Expelled::Slow))
+            .collect();
+        if out.is_empty()
+            && let Some(conn) = self.crowding(now_us)
+        {
+            out.push((conn, Expelled::Crowded));
+        }
+        out
+    }
+
+    /// When [`Self::expelled`] is worth asking next.
+    pub fn next_deadline(&self) -> Option<u64> {
+        let soonest = self.conns.values().filter_map(|state| state.deadline).min();
+        match self.waiting.is_empty() {
+            true => soonest,
+            false => {
+                let stalled = self.conns.values().filter(|state| state.partial > 0);
+                let stalled = stalled.map(|state| state.last_byte.saturating_add(STALLED_US)).min();
+                soonest.into_iter().chain(stalled).min()
+            }
+        }
+    }
+
+    /// While someone waits: of the incomplete large requests, one that stalls holds memory for
+    /// nothing; and if all of them wait for each other, the one that misses most goes.
+    fn crowding(&self, now_us: u64) -> Option<ConnId> {
+        if self.waiting.is_empty() {
+            return None;
+        }
+        let partial =
+            || self.conns.iter().filter(|(_, state)| state.partial > 0 && state.partial_is_large);
+        let stalled = partial()
+            .filter(|(_, state)| !state.waiting)
+            .filter(|(_, state)| state.last_byte.saturating_add(STALLED_US) <= now_us)
+            .max_by_key(|(_, state)| state.partial);
+        if let Some((conn, _)) = stalled {
+            return Some(*conn);
+        }
+        let nothing_comes_back = self.conns.values().all(|state| state.complete.large == 0);
+        let all_wait = partial().all(|(_, state)| state.waiting);
+        if !nothing_comes_back || !all_wait {
+            return None;
+        }
+        partial().max_by_key(|(_, state)| state.missing).map(|(conn, _)| *conn)
+    }
+
+    fn give_back(&mut self, charge: Charge) {
+        assert!(self.held.small >= charge.small, "more given back than was charged");
+        assert!(self.held.large >= charge.large, "more given back than was charged");
+        self.held.small -= charge.small;
+        self.held.large -= charge.large;
+        if charge.small + charge.large == 0 {
+            return;
+        }
+        for conn in self.waiting.drain(..) {
+            if let Some(state) = self.conns.get_mut(&conn) {
+                state.waiting = false;
+                self.woken.push(conn);
+            }
+        }
+    }
+}
+
+fn charge_of(large: bool, bytes: usize) -> Charge {
+    match large {
+        true => Charge { small: 0, large: bytes },
+        false => Charge { small: bytes, large: 0 },
+    }
+}
+
+/// The request turned out to be large (or small): what is here of it changes class.
+fn recharge(held: &mut Charge, state: &mut Conn, large: bool) {
+    match large {
+        true => {
+            held.small -= state.partial;
+            held.large += state.partial;
+        }
+        false => {
+            held.large -= state.partial;
+            held.small += state.partial;
+        }
+    }
+    state.partial_is_large = large;
+}
+
+#[cfg(test)]
+mod tests;
