@@ -11,6 +11,8 @@ pub struct StrandIdentity {
     /// The store's identity and secret, from the manifest.
     pub key: StoreKey,
     pub strand: StrandId,
+    /// Generation of the manifest that this process runs under.
+    pub manifest: u64,
 }
 
 /// Sizes, limits and paces of one strand.

@@ -4,19 +4,30 @@
 
 mod batch;
 mod checkpoint;
+mod checkpointing;
+mod commit;
 mod config;
 mod entry;
+mod extents;
 mod fields;
+mod figures;
 mod footer;
 mod frame;
 mod header;
 mod index;
 mod key;
+mod ledger;
+mod machine;
 mod manifest;
 mod op;
+mod ops;
 mod output;
+mod quiet;
+mod recover;
 mod run;
+mod space;
 mod tree;
+mod writing;
 
 pub use checkpoint::Checkpoint;
 pub use checkpoint::CheckpointHead;
@@ -34,6 +45,7 @@ pub use entry::Append;
 pub use entry::Entry;
 pub use entry::EntryId;
 pub use entry::Place;
+pub use figures::StrandFigures;
 pub use footer::FooterFrame;
 pub use footer::FooterPlace;
 pub use footer::Trailer;
@@ -56,6 +68,7 @@ pub use index::IndexSummary;
 pub use index::encode_index;
 pub use index::index_bytes;
 pub use key::StoreKey;
+pub use machine::Strand;
 pub use manifest::FORMAT;
 pub use manifest::Manifest;
 pub use manifest::ManifestFault;
@@ -88,3 +101,6 @@ pub use run::Run;
 pub use run::RunMap;
 pub use run::Use;
 pub use run::runs_of;
+
+#[cfg(test)]
+mod tests;

@@ -3,9 +3,9 @@
 use crate::base::Offset;
 use crate::base::PartitionId;
 use crate::base::Slice;
+use crate::strand::File;
 use crate::strand::Op;
 use crate::strand::Token;
-use crate::strand::op::File;
 
 /// Where a strand puts its wishes and news. Lent by the caller, emptied by it, and used again.
 #[derive(Debug, Default)]
@@ -91,6 +91,8 @@ pub enum Damage {
 pub enum Refusal {
     /// No space that is not reserved (R16). Retriable: retention and evacuation give space back.
     Full,
+    /// More gathers than the disk takes. Retriable.
+    Overloaded,
     /// The batch does not fit an extent (R3), or the strand's limit.
     TooLarge,
     /// Recovery is not over, or shutdown has begun.

@@ -1,0 +1,371 @@
+//! When the strand's state is saved, and when a slot counts (R10, R12, R13).
+//!
+//! 1. The state is captured as it is, entries in flight included. `from` is the lowest sequence
+//!    that a later entry can have, `needs` the highest that is inside.
+//! 2. Nothing is written before `needs` is durable: a valid slot proves everything up to it.
+//! 3. The slot that is older, or does not count, is grown if need be, written, read back and
+//!    compared. Only then it counts, and what it names may be relied on.
+
+use crate::base::Block;
+use crate::base::Mutant;
+use crate::base::Now;
+use crate::base::PAGE;
+use crate::base::Pool;
+use crate::log::Log;
+use crate::strand::Damage;
+use crate::strand::DamageReport;
+use crate::strand::Fatal;
+use crate::strand::File;
+use crate::strand::IndexId;
+use crate::strand::Notice;
+use crate::strand::Op;
+use crate::strand::Outcome;
+use crate::strand::Output;
+use crate::strand::Slot;
+use crate::strand::StrandConfig;
+use crate::strand::checkpoint::Checkpoint;
+use crate::strand::checkpoint::CheckpointHead;
+use crate::strand::checkpoint::ExtentRecord;
+use crate::strand::checkpoint::ExtentState;
+use crate::strand::checkpoint::encode_slot;
+use crate::strand::extents::Extent;
+use crate::strand::extents::Life;
+use crate::strand::machine::Strand;
+use crate::strand::ops::Purpose;
+
+/// A slot is written and read back in pieces of this size.
+const PIECE_BYTES: usize = 1 << 20;
+
+/// A slot file is at least this many times as long as what was last written into it.
+const SLOT_HEADROOM: usize = 2;
+
+/// What is known of a slot's file.
+#[derive(Clone, Debug, Default)]
+pub(super) struct SlotState {
+    /// Length of the file; 0: there is none.
+    pub file_bytes: u64,
+    /// `None`: it does not count.
+    pub valid: Option<SlotFacts>,
+}
+
+/// What a slot that counts says of itself.
+#[derive(Clone, Debug)]
+pub(super) struct SlotFacts {
+    pub generation: u64,
+    pub from: u64,
+    /// The index files that it names.
+    pub indexes: Vec<IndexId>,
+}
+
+/// A checkpoint on its way.
+#[derive(Debug)]
+struct Writing {
+    slot: Slot,
+    bytes: Vec<u8>,
+    facts: SlotFacts,
+    needs: u64,
+    step: Step,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Step {
+    /// For `needs` to be durable.
+    Waiting,
+    Growing,
+    /// The piece at `at` comes next.
+    Write {
+        at: usize,
+    },
+    Written {
+        at: usize,
+    },
+    ReadBack {
+        at: usize,
+    },
+}
+
+/// The two slots and the one that is being written.
+#[derive(Debug)]
+pub(super) struct Checkpoints {
+    interval_bytes: u64,
+    interval_us: u64,
+    slots: [SlotState; 2],
+    generation: u64,
+    /// Bytes of frames since the last capture.
+    bytes_since: u64,
+    /// When the first frame since the last capture became durable.
+    first_since: Option<u64>,
+    writing: Option<Writing>,
+    /// Asked for by pressure for space, by an index file, or by shutdown.
+    is_wanted: bool,
+}
+
+impl Checkpoints {
+    pub(super) fn new(config: &StrandConfig) -> Self {
+        Self {
+            interval_bytes: config.checkpoint_bytes,
+            interval_us: config.checkpoint_us,
+            slots: [SlotState::default(), SlotState::default()],
+            generation: 0,
+            bytes_since: 0,
+            first_since: None,
+            writing: None,
+            is_wanted: false,
+        }
+    }
+
+    /// What recovery found.
+    pub(super) fn resume(&mut self, slots: [SlotState; 2]) {
+        let generations = slots.iter().filter_map(|slot| Some(slot.valid.as_ref()?.generation));
+        self.generation = generations.max().unwrap_or(0);
+        self.slots = slots;
+    }
+
+    pub(super) fn wrote(&mut self, now: Now, bytes: u64) {
+        self.bytes_since += bytes;
+        self.first_since.get_or_insert(now.mono_us);
+    }
+
+    /// At least one slot counts.
+    pub(super) fn has_slot(&self) -> bool {
+        self.slots.iter().any(|slot| slot.valid.is_some())
+    }
+
+    /// Replay never begins before this sequence, whichever slot is read. `None` until both count.
+    pub(super) fn passed(&self) -> Option<u64> {
+        let from = |slot: &SlotState| slot.valid.as_ref().map(|facts| facts.from);
+        let (a, b) = (from(&self.slots[0]), from(&self.slots[1]));
+        if Mutant::RecycledAfterOneSlot.is_on() {
+            return a.max(b);
+        }
+        Some(a?.min(b?))
+    }
+
+    /// Whether a slot names the index file.
+    pub(super) fn names(&self, index: IndexId) -> bool {
+        let mut facts = self.slots.iter().filter_map(|slot| slot.valid.as_ref());
+        let writing = self.writing.iter().any(|writing| writing.facts.indexes.contains(&index));
+        writing || facts.any(|facts| facts.indexes.contains(&index))
+    }
+
+    pub(super) fn want(&mut self) {
+        self.is_wanted = true;
+    }
+
+    pub(super) fn is_writing(&self) -> bool {
+        self.writing.is_some()
+    }
+
+    /// Everything up to here is in a slot that counts, and nothing more is asked for.
+    pub(super) fn is_settled(&self) -> bool {
+        self.writing.is_none() && !self.is_wanted && self.bytes_since == 0 && self.has_slot()
+    }
+
+    fn is_due(&self, now: Now) -> bool {
+        self.is_wanted
+            || !self.has_slot()
+            || self.bytes_since >= self.interval_bytes
+            || self.interval_deadline().is_some_and(|deadline| deadline <= now.mono_us)
+    }
+
+    fn interval_deadline(&self) -> Option<u64> {
+        Some(self.first_since?.saturating_add(self.interval_us))
+    }
+
+    pub(super) fn deadline(&self) -> Option<u64> {
+        if self.writing.is_some() { None } else { self.interval_deadline() }
+    }
+
+    /// The slot that is written next: one that does not count, or else the older one.
+    fn next_slot(&self) -> Slot {
+        let generation = |slot: &SlotState| slot.valid.as_ref().map(|facts| facts.generation);
+        if generation(&self.slots[0]) <= generation(&self.slots[1]) { Slot::A } else { Slot::B }
+    }
+
+    fn slot_mut(&mut self, slot: Slot) -> &mut SlotState {
+        match slot {
+            Slot::A => &mut self.slots[0],
+            Slot::B => &mut self.slots[1],
+        }
+    }
+}
+
+impl Strand {
+    /// Begins a checkpoint when one is due, and writes the next piece of the one on its way.
+    pub(super) fn checkpoint(&mut self, now: Now, pool: &mut dyn Pool, out: &mut Output) {
+        // The last one of a shutdown holds everything.
+        let is_time = self.is_running() || self.commit.is_idle();
+        if self.checkpoints.writing.is_none() && is_time && self.checkpoints.is_due(now) {
+            self.capture(now);
+        }
+        let Some(writing) = &self.checkpoints.writing else { return };
+        match writing.step {
+            Step::Waiting
+                if self.commit.durable() >= writing.needs || Mutant::SlotAheadOfProven.is_on() =>
+            {
+                self.grow_slot(out);
+                self.write_piece(pool, out);
+            }
+            Step::Write { .. } => self.write_piece(pool, out),
+            _ => {}
+        }
+    }
+
+    fn capture(&mut self, now: Now) {
+        self.checkpoints.generation += 1;
+        let indexes: Vec<IndexId> = self.indexes.keys().copied().collect();
+        let facts = SlotFacts {
+            generation: self.checkpoints.generation,
+            from: self.commit.next_sequence(),
+            indexes,
+        };
+        let needs = self.commit.newest_sequence();
+        let head = CheckpointHead {
+            generation: facts.generation,
+            manifest: self.identity.manifest,
+            from: facts.from,
+            needs,
+            start: self.start,
+            next_use: self.commit.next_use(),
+            next_index: self.next_index,
+            wall_ms: now.wall_ms,
+            extents: self.extents.iter().filter_map(record).collect(),
+            indexes: self.indexes.values().cloned().collect(),
+            tombstones: Vec::new(),
+        };
+        let logs = self.logs.iter().map(|(partition, log)| (*partition, Log::image(log))).collect();
+        let checkpoint = Checkpoint { head, logs };
+        let bytes = encode_slot(&self.identity.key, self.identity.strand, &checkpoint);
+        let checkpoints = &mut self.checkpoints;
+        let slot = checkpoints.next_slot();
+        checkpoints.bytes_since = 0;
+        checkpoints.first_since = None;
+        checkpoints.is_wanted = false;
+        checkpoints.writing = Some(Writing { slot, bytes, facts, needs, step: Step::Waiting });
+    }
+
+    fn grow_slot(&mut self, out: &mut Output) {
+        let Some(writing) = &mut self.checkpoints.writing else { return };
+        let slot = writing.slot;
+        let file_bytes = match slot {
+            Slot::A => self.checkpoints.slots[0].file_bytes,
+            Slot::B => self.checkpoints.slots[1].file_bytes,
+        };
+        if file_bytes >= writing.bytes.len() as u64 {
+            writing.step = Step::Write { at: 0 };
+            return;
+        }
+        writing.step = Step::Growing;
+        let bytes = (writing.bytes.len() * SLOT_HEADROOM) as u64;
+        self.ops.issue(Purpose::Checkpoint, Op::GrowSlot { slot, bytes }, out);
+    }
+
+    fn write_piece(&mut self, pool: &mut dyn Pool, out: &mut Output) {
+        let Some(writing) = &mut self.checkpoints.writing else { return };
+        let Step::Write { at } = writing.step else { return };
+        let piece = piece(&writing.bytes, at);
+        let Some(mut memory) = pool.take(piece.len()) else { return };
+        memory.bytes_mut().copy_from_slice(piece);
+        writing.step = Step::Written { at };
+        let op = Op::Write {
+            file: File::Slot(writing.slot),
+            position: at as u64,
+            data: memory.freeze(),
+        };
+        self.ops.issue(Purpose::Checkpoint, op, out);
+    }
+
+    pub(super) fn on_checkpoint(&mut self, outcome: Outcome, out: &mut Output) {
+        let writing = self.checkpoints.writing.as_mut();
+        let writing = writing.expect("an op of a checkpoint belongs to the one on its way");
+        match (writing.step, outcome) {
+            (Step::Growing, Outcome::Grown) => {
+                let (slot, bytes) = (writing.slot, writing.bytes.len() * SLOT_HEADROOM);
+                writing.step = Step::Write { at: 0 };
+                self.checkpoints.slot_mut(slot).file_bytes = bytes as u64;
+            }
+            (Step::Written { at }, Outcome::Written) => self.on_piece_written(at, out),
+            (Step::ReadBack { at }, Outcome::Read(block)) => self.on_read_back(at, &block, out),
+            (_, outcome) => {
+                let what = format!("checkpoint in slot {:?}: {outcome:?}", writing.slot);
+                self.fail(Fatal::WriteFailed { what }, out);
+            }
+        }
+    }
+
+    fn on_piece_written(&mut self, at: usize, out: &mut Output) {
+        let Some(writing) = &mut self.checkpoints.writing else { return };
+        let next = at + PIECE_BYTES;
+        if next < writing.bytes.len() {
+            writing.step = Step::Write { at: next };
+        } else if Mutant::SlotNotValidated.is_on() {
+            self.slot_counts(out);
+        } else {
+            self.read_back(0, out);
+        }
+    }
+
+    fn read_back(&mut self, at: usize, out: &mut Output) {
+        let Some(writing) = &mut self.checkpoints.writing else { return };
+        writing.step = Step::ReadBack { at };
+        let bytes = piece(&writing.bytes, at).len() as u32;
+        let op = Op::Read { file: File::Slot(writing.slot), position: at as u64, bytes };
+        self.ops.issue(Purpose::Checkpoint, op, out);
+    }
+
+    fn on_read_back(&mut self, at: usize, block: &Block, out: &mut Output) {
+        let Some(writing) = &mut self.checkpoints.writing else { return };
+        if block.bytes() != piece(&writing.bytes, at) {
+            // The device lost or bent what it said was durable. The other slot still counts.
+            let file = File::Slot(writing.slot);
+            let slot = writing.slot;
+            self.checkpoints.slot_mut(slot).valid = None;
+            self.checkpoints.writing = None;
+            self.checkpoints.want();
+            let damage = Damage::Unreadable;
+            let report = DamageReport { file, position: at as u64, partition: None, damage };
+            out.notices.push(Notice::Damage(report));
+            return;
+        }
+        let next = at + PIECE_BYTES;
+        if next < writing.bytes.len() { self.read_back(next, out) } else { self.slot_counts(out) }
+    }
+
+    fn slot_counts(&mut self, out: &mut Output) {
+        let Some(writing) = self.checkpoints.writing.take() else { return };
+        self.checkpoints.slot_mut(writing.slot).valid = Some(writing.facts);
+        self.figures.checkpoints += 1;
+        self.recycle(out);
+        // Dead extents wait for both slots: while space is short the other one follows at once.
+        let has_dead =
+            self.extents.iter().any(|(_, extent)| matches!(extent.life, Life::Dead { .. }));
+        if has_dead && self.is_short_of_space() {
+            self.checkpoints.want();
+        }
+    }
+}
+
+fn piece(bytes: &[u8], at: usize) -> &[u8] {
+    &bytes[at..bytes.len().min(at + PIECE_BYTES)]
+}
+
+fn record((extent, known): (crate::strand::ExtentId, &Extent)) -> Option<ExtentRecord> {
+    let (state, killer) = match known.life {
+        Life::Preparing | Life::Removing => return None,
+        Life::Ready => (ExtentState::Free, 0),
+        Life::Open => (ExtentState::Open, 0),
+        Life::Sealed => (ExtentState::Sealed, 0),
+        Life::Dead { killer } => (ExtentState::Dead, killer),
+    };
+    Some(ExtentRecord {
+        extent,
+        use_number: known.use_number,
+        state,
+        first_sequence: known.first_sequence,
+        last_sequence: known.last_sequence,
+        killer,
+        index: known.index,
+    })
+}
+
+const _: () = assert!(PIECE_BYTES.is_multiple_of(PAGE), "pieces are whole pages");

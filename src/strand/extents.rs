@@ -1,0 +1,193 @@
+//! The life of an extent: prepared, ready, open, sealed, dead, ready again (R13, R15).
+
+use std::collections::BTreeMap;
+
+use crate::strand::ExtentId;
+use crate::strand::IndexId;
+
+/// Where an extent is in its life. A checkpoint keeps less of it: `checkpoint::ExtentState`.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Life {
+    /// Its file is being made.
+    Preparing,
+    /// Holds nothing that counts; may be opened under a use of its own.
+    Ready,
+    /// Takes frames, or is about to: its header is on the way.
+    Open,
+    /// Takes no more frames.
+    Sealed,
+    /// Nothing live is in it; ready once both slots are past its killer (R13).
+    Dead {
+        /// At or after the sequence of the entry that killed its last live byte.
+        killer: u64,
+    },
+    /// Its file is being removed: the pool shrinks.
+    Removing,
+}
+
+/// What is known of one extent. Its runs are elsewhere: in memory while it is young, in an index
+/// file later.
+#[derive(Clone, Debug)]
+pub(super) struct Extent {
+    pub life: Life,
+    /// The filling that counts; 0: never used.
+    pub use_number: u64,
+    /// Of this use.
+    pub first_sequence: u64,
+    /// Of this use: the highest that counts. Frames beyond it are void.
+    pub last_sequence: u64,
+    /// Bytes of batches that were written in this use.
+    pub stored_bytes: u64,
+    /// Of them, what nobody has killed. An upper bound between two sweeps.
+    pub live_bytes: u64,
+    /// The index file that holds its runs; `None`: they are in memory.
+    pub index: Option<IndexId>,
+    /// A valid footer is on disk.
+    pub has_footer: bool,
+    /// Something in it cannot be read: it is kept as it is and never evacuated.
+    pub damaged: bool,
+}
+
+impl Extent {
+    pub(super) fn new(life: Life) -> Self {
+        Self {
+            life,
+            use_number: 0,
+            first_sequence: 0,
+            last_sequence: 0,
+            stored_bytes: 0,
+            live_bytes: 0,
+            index: None,
+            has_footer: false,
+            damaged: false,
+        }
+    }
+
+    /// Whether it holds a use that counts.
+    pub(super) fn is_used(&self) -> bool {
+        matches!(self.life, Life::Open | Life::Sealed | Life::Dead { .. })
+    }
+}
+
+/// All extents of a strand.
+#[derive(Debug, Default)]
+pub(super) struct Extents {
+    extents: BTreeMap<ExtentId, Extent>,
+    /// Which extent holds a use.
+    uses: BTreeMap<u64, ExtentId>,
+    /// The highest use number ever seen; the next use is above it.
+    highest_use: u64,
+}
+
+impl Extents {
+    pub(super) fn get(&self, extent: ExtentId) -> Option<&Extent> {
+        self.extents.get(&extent)
+    }
+
+    pub(super) fn iter(&self) -> impl Iterator<Item = (ExtentId, &Extent)> + '_ {
+        self.extents.iter().map(|(id, extent)| (*id, extent))
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.extents.len()
+    }
+
+    pub(super) fn count(&self, life: Life) -> usize {
+        self.extents.values().filter(|extent| extent.life == life).count()
+    }
+
+    pub(super) fn insert(&mut self, id: ExtentId, extent: Extent) {
+        self.note_use(extent.use_number);
+        if extent.is_used() {
+            self.uses.insert(extent.use_number, id);
+        }
+        self.extents.insert(id, extent);
+    }
+
+    pub(super) fn remove(&mut self, id: ExtentId) {
+        let extent = self.extents.remove(&id).expect("only extents that exist are removed");
+        assert!(!extent.is_used(), "an extent that counts was removed");
+    }
+
+    pub(super) fn get_mut(&mut self, id: ExtentId) -> Option<&mut Extent> {
+        self.extents.get_mut(&id)
+    }
+
+    /// The extent that holds a use, if any does.
+    pub(super) fn of_use(&self, use_number: u64) -> Option<ExtentId> {
+        self.uses.get(&use_number).copied()
+    }
+
+    pub(super) fn used(&self, use_number: u64) -> Option<&Extent> {
+        self.extents.get(&self.of_use(use_number)?)
+    }
+
+    pub(super) fn used_mut(&mut self, use_number: u64) -> Option<&mut Extent> {
+        let id = self.of_use(use_number)?;
+        self.extents.get_mut(&id)
+    }
+
+    /// Uses that count, oldest first.
+    pub(super) fn uses(&self) -> impl Iterator<Item = (u64, ExtentId)> + '_ {
+        self.uses.iter().map(|(use_number, id)| (*use_number, *id))
+    }
+
+    /// A number at or below which no use may be taken any more.
+    pub(super) fn note_use(&mut self, use_number: u64) {
+        self.highest_use = self.highest_use.max(use_number);
+    }
+
+    pub(super) fn highest_use(&self) -> u64 {
+        self.highest_use
+    }
+
+    /// The extent that a fresh use takes: the one that was ready first in number.
+    pub(super) fn ready(&self) -> Option<ExtentId> {
+        let mut ready = self.iter().filter(|(_, extent)| extent.life == Life::Ready);
+        ready.next().map(|(id, _)| id)
+    }
+
+    /// The lowest number that no extent has.
+    pub(super) fn vacant(&self) -> ExtentId {
+        let mut vacant = 0;
+        for id in self.extents.keys() {
+            if id.0 != vacant {
+                break;
+            }
+            vacant += 1;
+        }
+        ExtentId(vacant)
+    }
+
+    pub(super) fn open(&mut self, id: ExtentId, use_number: u64, first_sequence: u64) {
+        let extent = self.extents.get_mut(&id).expect("a ready extent exists");
+        assert_eq!(extent.life, Life::Ready, "only ready extents are opened");
+        *extent = Extent { use_number, first_sequence, ..Extent::new(Life::Open) };
+        extent.last_sequence = first_sequence - 1;
+        self.uses.insert(use_number, id);
+        self.note_use(use_number);
+    }
+
+    pub(super) fn seal(&mut self, use_number: u64, last_sequence: u64) {
+        let extent = self.used_mut(use_number).expect("the use that is sealed exists");
+        assert_eq!(extent.life, Life::Open, "only an open use is sealed");
+        extent.life = Life::Sealed;
+        extent.last_sequence = last_sequence;
+    }
+
+    /// Nothing in the use is live any more; `killer` is at or after what killed the last byte.
+    pub(super) fn kill(&mut self, use_number: u64, killer: u64) {
+        let extent = self.used_mut(use_number).expect("the use that dies exists");
+        assert_eq!(extent.life, Life::Sealed, "only a sealed use dies");
+        extent.life = Life::Dead { killer };
+        extent.live_bytes = 0;
+    }
+
+    /// The use is over: its extent may be opened again.
+    pub(super) fn free(&mut self, use_number: u64) -> ExtentId {
+        let id = self.uses.remove(&use_number).expect("the use that is freed exists");
+        let extent = self.extents.get_mut(&id).expect("an extent of a use exists");
+        *extent = Extent { use_number, ..Extent::new(Life::Ready) };
+        id
+    }
+}
