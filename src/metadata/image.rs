@@ -12,10 +12,17 @@ use crate::base::PartitionId;
 use crate::base::ShardId;
 use crate::base::StrandId;
 use crate::base::TopicId;
+use crate::metadata::Event;
+use crate::metadata::InForce;
+use crate::metadata::Inconsistent;
 use crate::metadata::Placement;
+use crate::metadata::Settings;
 use crate::metadata::State;
 use crate::metadata::Topic;
 use crate::metadata::TopicConfig;
+
+/// Numbers of brokers that a node takes up when each of its cores is shown as one.
+pub const BROKERS_PER_NODE: NodeId = 1000;
 
 /// What stays as it is while the process runs: the node, its cores, and how it shows itself.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -51,11 +58,37 @@ pub struct Listener {
     pub core_port: u16,
 }
 
+impl Layout {
+    /// Node id of the broker that clients are shown for a core.
+    pub fn broker_of(&self, shard: ShardId) -> NodeId {
+        match self.advertise {
+            Advertise::Node => self.node,
+            Advertise::Core => {
+                self.node.saturating_mul(BROKERS_PER_NODE).saturating_add(shard.0.into())
+            }
+        }
+    }
+
+    /// Every broker that clients are shown, with the core that it stands for; none: any core.
+    pub fn brokers(&self) -> impl Iterator<Item = (NodeId, Option<ShardId>)> {
+        let shown = match self.advertise {
+            Advertise::Node => 1,
+            Advertise::Core => self.shards,
+        };
+        (0..shown).map(|number| {
+            let shard = ShardId(number);
+            let core = (self.advertise == Advertise::Core).then_some(shard);
+            (self.broker_of(shard), core)
+        })
+    }
+}
+
 /// A view of the metadata. A clone is cheap, and crosses cores.
 #[derive(Clone, Debug)]
 pub struct Image {
     state: State,
     layout: Arc<Layout>,
+    in_force: Arc<InForce>,
     defaults: Arc<TopicConfig>,
     /// Of the topics that have configs of their own.
     configs: OrdMap<TopicId, Arc<TopicConfig>>,
@@ -104,8 +137,59 @@ pub enum Change {
 }
 
 impl Image {
-    pub fn new(state: State, layout: Arc<Layout>) -> Self {
-        Self { state, layout, defaults: Arc::new(TopicConfig::default()), configs: OrdMap::new() }
+    /// The view of `state` on a node whose own configuration is `settings`.
+    pub fn new(state: State, layout: Arc<Layout>, settings: Arc<Settings>) -> Self {
+        let in_force = Arc::new(InForce { settings, ..InForce::default() });
+        let mut image =
+            Self { state, layout, in_force, defaults: Arc::default(), configs: OrdMap::new() };
+        image.resolve_all();
+        image
+    }
+
+    /// Adds the next event. `change`: what it means to shards.
+    pub(super) fn apply(
+        &mut self,
+        event: &Event,
+        change: Option<&Change>,
+    ) -> Result<(), Inconsistent> {
+        self.state.apply(self.state.applied() + 1, event)?;
+        match change {
+            Some(Change::Created { topic } | Change::Configured { topic }) => {
+                if let Some(topic) = self.state.topic_by_id(*topic).cloned() {
+                    self.resolve_topic(&topic);
+                }
+            }
+            Some(Change::Deleted { topic }) => {
+                self.configs.remove(&topic.id);
+            }
+            Some(Change::Defaults) => self.resolve_all(),
+            Some(Change::Started | Change::Grown { .. }) | None => {}
+        }
+        Ok(())
+    }
+
+    fn resolve_all(&mut self) {
+        let node = self.state.node_overrides(Some(self.layout.node)).cloned();
+        let cluster = self.state.node_overrides(None).cloned();
+        let settings = self.in_force.settings.clone();
+        self.in_force = Arc::new(InForce { settings, node, cluster });
+        self.defaults = Arc::new(self.in_force.topic_config(None));
+        let state = self.state.clone();
+        for topic in state.topics() {
+            self.resolve_topic(topic);
+        }
+    }
+
+    fn resolve_topic(&mut self, topic: &Topic) {
+        match &topic.overrides {
+            Some(overrides) => {
+                let config = Arc::new(self.in_force.topic_config(Some(overrides)));
+                self.configs.insert(topic.id, config);
+            }
+            None => {
+                self.configs.remove(&topic.id);
+            }
+        }
     }
 
     /// Index of the newest event in this image: images of one process are ordered by it.
@@ -150,6 +234,16 @@ impl Image {
         self.configs.get(&topic).unwrap_or(&self.defaults)
     }
 
+    /// The configs in force for topics on which nothing is set.
+    pub fn defaults(&self) -> &Arc<TopicConfig> {
+        &self.defaults
+    }
+
+    /// Which value of every config holds.
+    pub fn in_force(&self) -> &InForce {
+        &self.in_force
+    }
+
     fn resolve(&self, placement: Placement) -> PartitionInfo {
         PartitionInfo {
             id: placement.id,
@@ -160,8 +254,8 @@ impl Image {
     }
 
     /// The shard that drives `strand`.
-    fn owner(&self, strand: StrandId) -> ShardId {
-        // The controller refuses to start with a partition in a strand that the manifest lacks.
+    pub fn owner(&self, strand: StrandId) -> ShardId {
+        // A recovery refuses partitions in strands that the manifest lacks.
         self.layout.strands.get(&strand).copied().unwrap_or(ShardId(0))
     }
 }

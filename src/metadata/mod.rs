@@ -5,12 +5,37 @@
 //! record, *offset = index, leader epoch = term*; partition 1 holds snapshots. Nothing here waits,
 //! reads a clock, or knows a protocol. Shard 0 drives the controller; every shard reads images.
 
+mod command;
 mod configs;
+mod controller;
+mod encoding;
 mod event;
 mod image;
+mod journal;
+mod recovery;
+mod snapshot;
 mod state;
 mod topic;
+mod topic_name;
 
+#[cfg(test)]
+mod rig;
+#[cfg(test)]
+mod tests;
+
+pub use command::Alteration;
+pub use command::Command;
+pub use command::Configured;
+pub use command::CreatedTopic;
+pub use command::DeletedTopic;
+pub use command::Growth;
+pub use command::NewTopic;
+pub use command::Operation;
+pub use command::Outcome;
+pub use command::Refusal;
+pub use command::RefusalKind;
+pub use command::Ticket;
+pub use command::TopicRef;
 pub use configs::Bounds;
 pub use configs::BrokerDef;
 pub use configs::Cleanup;
@@ -30,17 +55,44 @@ pub use configs::TopicConfig;
 pub use configs::TopicDef;
 pub use configs::TopicKey;
 pub use configs::Value;
+pub use controller::COMMAND_BYTES_MAX;
+pub use controller::COMMANDS_MAX;
+pub use controller::Controller;
+pub use controller::ControllerOutput;
+pub use controller::OVERRIDES_BYTES_MAX;
+pub use controller::PARTITIONS_MAX;
+pub use controller::PARTITIONS_PER_COMMAND_MAX;
+pub use controller::PRODUCER_IDS;
+pub use controller::TOPICS_MAX;
+pub use encoding::EncodingError;
 pub use event::Event;
 pub use image::Advertise;
+pub use image::BROKERS_PER_NODE;
 pub use image::Change;
 pub use image::Image;
 pub use image::Layout;
 pub use image::Listener;
 pub use image::PartitionInfo;
 pub use image::Publication;
+pub use journal::EVENTS;
+pub use journal::Journal;
+pub use journal::JournalError;
+pub use journal::JournalFull;
+pub use journal::JournalRecord;
+pub use journal::SNAPSHOTS;
+pub use journal::read_records;
+pub use recovery::Recovered;
+pub use recovery::Recovery;
+pub use recovery::RecoveryError;
+pub use snapshot::Snapshot;
+pub use snapshot::SnapshotReader;
+pub use snapshot::SnapshotWriter;
 pub use state::Inconsistent;
 pub use state::State;
 pub use topic::Overrides;
 pub use topic::PartitionRef;
 pub use topic::Placement;
 pub use topic::Topic;
+pub use topic_name::TOPIC_NAME_BYTES_MAX;
+pub use topic_name::check_topic_name;
+pub use topic_name::is_internal_topic;

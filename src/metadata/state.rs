@@ -146,6 +146,11 @@ impl State {
         self.load.get(&strand).copied().unwrap_or(0)
     }
 
+    /// Strands that hold partitions.
+    pub fn strands(&self) -> impl Iterator<Item = StrandId> {
+        self.load.keys().copied()
+    }
+
     /// Dynamic configs of `node`, or with `None` those of every node.
     pub fn node_overrides(&self, node: Option<NodeId>) -> Option<&Arc<Overrides>> {
         self.node_overrides.get(&node)
@@ -153,7 +158,7 @@ impl State {
 
     /// Raised by every start of the node, and 0 for a partition's first.
     pub fn leader_epoch(&self, placement: Placement) -> LeaderEpoch {
-        self.starts - placement.epoch_zero
+        self.starts.saturating_sub(placement.epoch_zero)
     }
 
     /// Applies the event at `index`. Live and in replay the same. An event that is refused changes
@@ -187,6 +192,32 @@ impl State {
         Ok(())
     }
 
+    /// Puts a topic of a snapshot back.
+    pub(super) fn restore_topic(&mut self, topic: Topic) {
+        let (id, name) = (topic.id, topic.name.clone());
+        self.index_partitions(id, 0, &topic.partitions);
+        if let Some(folded) = folded(&name) {
+            self.folded.insert(folded, id);
+        }
+        self.names.insert(name, id);
+        self.topics.insert(id, Arc::new(topic));
+    }
+
+    /// Puts further partitions of a snapshot's topic back.
+    pub(super) fn restore_partitions(&mut self, topic: TopicId, more: Vec<Placement>) {
+        let Some(known) = self.topics.get(&topic).cloned() else { return };
+        self.index_partitions(topic, known.partitions.len(), &more);
+        let partitions = known.partitions.iter().copied().chain(more).collect();
+        self.topics.insert(topic, Arc::new(Topic { partitions, ..Topic::clone(&known) }));
+    }
+
+    fn index_partitions(&mut self, topic: TopicId, from: usize, placements: &[Placement]) {
+        for (index, placement) in (0_i32..).skip(from).zip(placements) {
+            self.partitions.insert(placement.id, PartitionRef { topic, index });
+            *self.load.entry(placement.strand).or_insert(0) += 1;
+        }
+    }
+
     fn form(&mut self, cluster: TopicId) -> Result<(), &'static str> {
         if self.cluster != TopicId::NONE {
             return Err("the cluster has an id");
@@ -218,7 +249,7 @@ impl State {
         if id == TopicId::NONE || self.topics.contains_key(&id) {
             return Err("the topic's id is taken");
         }
-        if self.names.contains_key(name) {
+        if self.names.contains_key(name) || self.collision(name).is_some() {
             return Err("the topic's name is taken");
         }
         let placements = self.take_partitions(id, 0, first, strands)?;
@@ -268,13 +299,14 @@ impl State {
         let next = first.0.checked_add(number).ok_or("no partition ids are left")?;
         let whole = count.checked_add(strands.len()).ok_or("too many partitions")?;
         i32::try_from(whole).map_err(|_| "too many partitions")?;
-        let mut placements = Vec::with_capacity(strands.len());
-        for (id, (index, strand)) in (first.0..next).zip((0_i32..).skip(count).zip(strands)) {
-            let id = PartitionId(id);
-            self.partitions.insert(id, PartitionRef { topic, index });
-            *self.load.entry(*strand).or_insert(0) += 1;
-            placements.push(Placement { id, strand: *strand, epoch_zero: self.starts });
-        }
+        let epoch_zero = self.starts;
+        let place = |(id, strand): (u64, &StrandId)| Placement {
+            id: PartitionId(id),
+            strand: *strand,
+            epoch_zero,
+        };
+        let placements: Vec<Placement> = (first.0..next).zip(strands).map(place).collect();
+        self.index_partitions(topic, count, &placements);
         self.next_partition = next;
         Ok(placements)
     }
