@@ -10,6 +10,8 @@ mod config;
 mod entry;
 mod extents;
 mod fields;
+#[cfg(test)]
+mod fixture;
 mod figures;
 mod footer;
 mod frame;
