@@ -1,6 +1,7 @@
 //! Ids, time, memory, randomness: what every module may name and what names nothing.
 
 mod ids;
+mod lifetime;
 mod memory;
 mod mutant;
 mod rng;
@@ -14,6 +15,7 @@ pub use ids::PartitionId;
 pub use ids::ShardId;
 pub use ids::StrandId;
 pub use ids::TopicId;
+pub use lifetime::Lifetime;
 pub use memory::Block;
 pub use memory::HeapPool;
 pub use memory::Memory;
