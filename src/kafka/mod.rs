@@ -7,3 +7,18 @@ pub mod messages;
 pub mod errors;
 pub mod frame;
 pub mod versions;
+
+mod admin;
+pub mod alter_configs;
+pub mod create_partitions;
+pub mod create_topics;
+pub mod delete_topics;
+pub mod describe_cluster;
+pub mod describe_configs;
+pub mod describe_topic_partitions;
+pub mod metadata;
+
+pub use admin::AdminContext;
+
+#[cfg(test)]
+mod admin_tests;

@@ -19,7 +19,7 @@ mod topic;
 mod topic_name;
 
 #[cfg(test)]
-mod rig;
+pub(crate) mod rig;
 #[cfg(test)]
 mod tests;
 
