@@ -102,17 +102,12 @@ impl Intake {
     }
 
     /// How many bytes may be received, at most `wanted`. `None`: none; the connection comes out of
-    /// [`Self::take_woken`] when it may ask again. `announced` is the length of the request that is
-    /// being received, if it is known, and `partial` what is here of it.
-    pub fn ask(&mut self, conn: ConnId, announced: Option<usize>, wanted: usize) -> Option<usize> {
+    /// [`Self::take_woken`] when it may ask again.
+    pub fn ask(&mut self, conn: ConnId, wanted: usize) -> Option<usize> {
         let limits = self.limits;
         let state = self.conns.get_mut(&conn)?;
-        let large = announced.is_some_and(|bytes| bytes > limits.small);
-        if large != state.partial_is_large {
-            recharge(&mut self.held, state, large);
-        }
         let free = limits.total.saturating_sub(self.held.small + self.held.large);
-        let free = match large {
+        let free = match state.partial_is_large {
             true => free.min((limits.total - limits.small_share).saturating_sub(self.held.large)),
             false => free,
         };
@@ -126,25 +121,31 @@ impl Intake {
         Some(wanted.min(free))
     }
 
-    /// `bytes` came in; `missing` of the request are still to come, if its length is known.
-    pub fn arrived(&mut self, now_us: u64, conn: ConnId, bytes: usize, missing: usize) {
+    /// `bytes` came in.
+    pub fn arrived(&mut self, now_us: u64, conn: ConnId, bytes: usize) {
+        let progress_us = self.limits.progress_us;
         let Some(state) = self.conns.get_mut(&conn) else { return };
         state.partial += bytes;
-        state.missing = missing;
+        state.missing = state.missing.saturating_sub(bytes);
         state.last_byte = now_us;
         match state.partial_is_large {
             true => self.held.large += bytes,
             false => self.held.small += bytes,
         }
-        let allowed = self.limits.progress_us + self.time_for(missing);
-        let state = self.conns.get_mut(&conn).expect("it was there");
-        let begun = now_us.saturating_add(allowed);
-        state.deadline.get_or_insert(begun);
+        state.deadline.get_or_insert(now_us.saturating_add(progress_us));
     }
 
-    fn time_for(&self, bytes: usize) -> u64 {
-        let rate = self.limits.bytes_per_second.max(1);
-        (bytes as u64).saturating_mul(1_000_000) / rate
+    /// The request that is being received says that it has `bytes`.
+    pub fn announced(&mut self, conn: ConnId, bytes: usize) {
+        let time = (bytes as u64).saturating_mul(1_000_000) / self.limits.bytes_per_second.max(1);
+        let Some(state) = self.conns.get_mut(&conn) else { return };
+        state.missing = bytes.saturating_sub(state.partial);
+        state.deadline = state.deadline.map(|deadline| deadline.saturating_add(time));
+        if bytes > self.limits.small && !state.partial_is_large {
+            state.partial_is_large = true;
+            self.held.small -= state.partial;
+            self.held.large += state.partial;
+        }
     }
 
     /// A request of `bytes`, its length prefix not counted, is complete and the shard's; `rest` is
@@ -261,21 +262,6 @@ fn charge_of(large: bool, bytes: usize) -> Charge {
         true => Charge { small: 0, large: bytes },
         false => Charge { small: bytes, large: 0 },
     }
-}
-
-/// The request turned out to be large (or small): what is here of it changes class.
-fn recharge(held: &mut Charge, state: &mut Conn, large: bool) {
-    match large {
-        true => {
-            held.small -= state.partial;
-            held.large += state.partial;
-        }
-        false => {
-            held.large -= state.partial;
-            held.small += state.partial;
-        }
-    }
-    state.partial_is_large = large;
 }
 
 #[cfg(test)]

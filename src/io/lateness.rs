@@ -1,0 +1,199 @@
+//! How well the executor keeps its promise to run what is runnable. glommio can park while tasks
+//! are runnable: the heartbeat then rescues them, and the count of rescues tells how often. A wait
+//! is called late when it was long although the process was running: time in which the kernel ran
+//! others on this core, or in which the process was stopped, is not the executor's doing.
+
+use std::collections::VecDeque;
+use std::fs::File;
+use std::os::unix::fs::FileExt;
+use std::sync::atomic::AtomicU64;
+use std::sync::atomic::Ordering;
+
+/// A wait of an event is late from here on.
+pub const LATE_US: u64 = 20_000;
+
+/// A turn that the heartbeat began, with an event that waited this long, is a rescue.
+const RESCUED_US: u64 = 1_000;
+
+/// How often the kernel is asked how long this thread waited for its core.
+const SAMPLE_EVERY_US: u64 = 1_000;
+
+/// A long wait is judged this much later: the thread that notes a SIGCONT may run after this one.
+const JUDGED_AFTER_US: u64 = 200_000;
+
+/// Long waits that are not judged yet; further ones are judged at once.
+const SUSPECTS_MAX: usize = 64;
+
+/// How often the process was continued after a stop.
+static CONTINUED: AtomicU64 = AtomicU64::new(0);
+
+/// The process was continued after it was stopped.
+pub fn note_continued() {
+    CONTINUED.fetch_add(1, Ordering::SeqCst);
+}
+
+/// What a shard's port did, since it started.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct PortFigures {
+    pub turns: u64,
+    pub events: u64,
+    /// Turns that only the heartbeat began although events waited.
+    pub rescues: u64,
+    /// Events that waited longer than [`LATE_US`] while the process was running.
+    pub late_tasks: u64,
+    /// The longest wait of an event, whatever the reason.
+    pub worst_late_us: u64,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Suspect {
+    noted_us: u64,
+    continued: u64,
+}
+
+/// Watches the turns of one shard. Must be made on its executor's thread.
+#[derive(Debug)]
+pub(crate) struct Lateness {
+    figures: PortFigures,
+    /// The kernel's account of this thread; absent where it keeps none.
+    schedstat: Option<File>,
+    /// Time this thread waited for its core, as of the last sample.
+    core_wait_us: u64,
+    sampled_us: u64,
+    continued: u64,
+    suspects: VecDeque<Suspect>,
+}
+
+impl Lateness {
+    pub(crate) fn new() -> Self {
+        Self {
+            figures: PortFigures::default(),
+            schedstat: File::open("/proc/thread-self/schedstat").ok(),
+            core_wait_us: 0,
+            sampled_us: 0,
+            continued: CONTINUED.load(Ordering::SeqCst),
+            suspects: VecDeque::new(),
+        }
+    }
+
+    pub(crate) fn figures(&self) -> PortFigures {
+        self.figures
+    }
+
+    /// A turn begins at `now_us` with `events` events, the oldest of which waits since `since`.
+    pub(crate) fn on_turn(
+        &mut self,
+        now_us: u64,
+        since: Option<u64>,
+        events: usize,
+        by_heartbeat: bool,
+    ) {
+        self.figures.turns += 1;
+        self.figures.events += events as u64;
+        let waited = since.map_or(0, |since| now_us.saturating_sub(since));
+        self.figures.worst_late_us = self.figures.worst_late_us.max(waited);
+        if by_heartbeat && waited >= RESCUED_US {
+            self.figures.rescues += 1;
+        }
+        let continued = self.continued;
+        if waited >= LATE_US || self.sampled_us + SAMPLE_EVERY_US <= now_us {
+            let core_wait = self.sample(now_us);
+            if waited.saturating_sub(core_wait) >= LATE_US {
+                self.suspect(Suspect { noted_us: now_us, continued });
+            }
+        }
+        self.judge(now_us.saturating_sub(JUDGED_AFTER_US));
+    }
+
+    /// Judges all that is left.
+    pub(crate) fn finish(&mut self) -> PortFigures {
+        self.judge(u64::MAX);
+        self.figures
+    }
+
+    /// How long this thread waited for its core since the last sample.
+    fn sample(&mut self, now_us: u64) -> u64 {
+        self.sampled_us = now_us;
+        self.continued = CONTINUED.load(Ordering::SeqCst);
+        let total = self.schedstat.as_ref().and_then(core_wait_us).unwrap_or(0);
+        let since_last = total.saturating_sub(self.core_wait_us);
+        self.core_wait_us = total;
+        since_last
+    }
+
+    fn suspect(&mut self, suspect: Suspect) {
+        if self.suspects.len() == SUSPECTS_MAX {
+            self.judge(u64::MAX);
+        }
+        self.suspects.push_back(suspect);
+    }
+
+    fn judge(&mut self, up_to_us: u64) {
+        let continued = CONTINUED.load(Ordering::SeqCst);
+        while let Some(suspect) = self.suspects.front().copied() {
+            if suspect.noted_us > up_to_us {
+                return;
+            }
+            self.suspects.pop_front();
+            if suspect.continued == continued {
+                self.figures.late_tasks += 1;
+            }
+        }
+    }
+}
+
+/// The second number of `schedstat`: nanoseconds runnable and not running.
+fn core_wait_us(file: &File) -> Option<u64> {
+    let mut text = [0; 128];
+    let bytes = file.read_at(&mut text, 0).ok()?;
+    let text = std::str::from_utf8(&text[..bytes]).ok()?;
+    let ns: u64 = text.split_ascii_whitespace().nth(1)?.parse().ok()?;
+    Some(ns / 1_000)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const MS: u64 = 1_000;
+
+    fn lateness() -> Lateness {
+        Lateness { schedstat: None, ..Lateness::new() }
+    }
+
+    #[test]
+    fn a_long_wait_is_late_unless_the_process_was_stopped_in_it() {
+        let mut late = lateness();
+        late.on_turn(10 * MS, Some(10 * MS), 1, false);
+        late.on_turn(40 * MS, Some(15 * MS), 1, false);
+        assert_eq!(late.finish().late_tasks, 1);
+        assert_eq!(late.figures().worst_late_us, 25 * MS);
+        late.on_turn(100 * MS, Some(45 * MS), 1, false);
+        note_continued();
+        assert_eq!(late.finish().late_tasks, 1, "it was stopped, and that was noted later");
+    }
+
+    #[test]
+    fn a_turn_that_only_the_heartbeat_began_is_a_rescue() {
+        let mut late = lateness();
+        late.on_turn(10 * MS, Some(9 * MS), 1, true);
+        late.on_turn(11 * MS, Some(11 * MS - 10), 1, true);
+        late.on_turn(20 * MS, None, 0, true);
+        late.on_turn(30 * MS, Some(25 * MS), 1, false);
+        assert_eq!((late.figures().rescues, late.figures().turns), (1, 4));
+    }
+
+    #[test]
+    fn time_for_which_the_core_was_taken_away_does_not_count() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("schedstat");
+        std::fs::write(&path, "5 0 7").unwrap();
+        let mut late = Lateness { schedstat: File::open(&path).ok(), ..Lateness::new() };
+        late.on_turn(10 * MS, None, 0, false);
+        std::fs::write(&path, "5 25000000 7").unwrap();
+        late.on_turn(45 * MS, Some(15 * MS), 1, false);
+        assert_eq!(late.finish().late_tasks, 0);
+        late.on_turn(95 * MS, Some(50 * MS), 1, false);
+        assert_eq!(late.finish().late_tasks, 1);
+    }
+}

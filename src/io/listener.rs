@@ -1,0 +1,278 @@
+//! Listening: an exclusive bind first, so that a second broker on the port is refused; then one
+//! socket per shard on the common port, between which the kernel spreads connections, and one on
+//! a port of each shard's own.
+
+use std::fmt;
+use std::io;
+use std::mem;
+use std::net::IpAddr;
+use std::net::Ipv4Addr;
+use std::net::Ipv6Addr;
+use std::net::SocketAddr;
+use std::net::TcpListener;
+use std::net::TcpStream;
+use std::net::ToSocketAddrs;
+use std::os::fd::AsRawFd;
+use std::os::fd::FromRawFd;
+use std::os::fd::OwnedFd;
+use std::rc::Rc;
+use std::time::Duration;
+
+use glommio::io::PollableFd;
+use glommio::timer::sleep;
+use tracing::warn;
+
+use crate::config::ListenerAddress;
+use crate::io::port::Port;
+
+/// Connections that are accepted before others get their turn.
+const ACCEPTS_MAX: usize = 64;
+
+/// How long accepting rests when descriptors or memory are used up.
+const ACCEPT_REST: Duration = Duration::from_millis(100);
+
+/// Why an address cannot be listened on.
+#[derive(Debug)]
+pub struct ListenError {
+    address: String,
+    source: io::Error,
+}
+
+impl fmt::Display for ListenError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { address, source } = self;
+        match source.raw_os_error() {
+            Some(libc::EADDRINUSE) => {
+                write!(f, "{address} is taken by another process; stop it, or set `listeners`")
+            }
+            Some(libc::EACCES) => {
+                write!(f, "{address} may not be listened on (ports below 1024 need a privilege)")
+            }
+            Some(libc::EADDRNOTAVAIL) => write!(f, "{address} is no address of this machine"),
+            _ => write!(f, "{address} cannot be listened on: {source}"),
+        }
+    }
+}
+
+impl std::error::Error for ListenError {}
+
+/// The listening sockets of one shard, before its executor runs.
+#[derive(Debug, Default)]
+pub struct ShardListeners {
+    /// With the number of the configured listener.
+    sockets: Vec<(u16, TcpListener)>,
+}
+
+/// All sockets, and the ports that the kernel gave.
+#[derive(Debug)]
+pub struct Bound {
+    pub shards: Vec<ShardListeners>,
+    /// By configured listener: its port, and the first shard's own port.
+    pub ports: Vec<(u16, u16)>,
+}
+
+/// Binds every listener for `shards` shards. `offset` lies between a listener's port and the
+/// first shard's own.
+pub fn bind_all(
+    listeners: &[ListenerAddress],
+    shards: u16,
+    offset: u16,
+    backlog: i32,
+) -> Result<Bound, ListenError> {
+    let mut all: Vec<ShardListeners> = (0..shards).map(|_| ShardListeners::default()).collect();
+    let mut ports = Vec::new();
+    for (number, listener) in listeners.iter().enumerate() {
+        let number = u16::try_from(number).unwrap_or(u16::MAX);
+        let failed = |source| ListenError { address: listener.to_string(), source };
+        let address = resolve(listener).map_err(failed)?;
+        // Fails if anybody listens there, sharing or not. Only then is the socket made one that
+        // shares, for the other shards of this process: nobody can slip in between.
+        let first = bind(address, false, Some(backlog)).map_err(failed)?;
+        set_option(&first, libc::SOL_SOCKET, libc::SO_REUSEPORT, 1).map_err(failed)?;
+        let address = first.local_addr().map_err(failed)?;
+        let mut first = Some(first);
+        for shard in &mut all {
+            let socket = match first.take() {
+                Some(first) => first,
+                None => bind(address, true, Some(backlog)).map_err(failed)?,
+            };
+            shard.sockets.push((number, socket));
+        }
+        let own = bind_own(&mut all, number, listener, (address, offset), backlog)?;
+        ports.push((address.port(), own));
+    }
+    Ok(Bound { shards: all, ports })
+}
+
+/// One port for each shard, next to each other unless the kernel chooses the first.
+fn bind_own(
+    all: &mut [ShardListeners],
+    number: u16,
+    listener: &ListenerAddress,
+    (common, offset): (SocketAddr, u16),
+    backlog: i32,
+) -> Result<u16, ListenError> {
+    let mut first = None;
+    for (index, shard) in all.iter_mut().enumerate() {
+        let mut own = common;
+        let wanted = u32::from(listener.port) + u32::from(offset) + index as u32;
+        let port = if listener.port == 0 { Ok(0) } else { u16::try_from(wanted) };
+        own.set_port(port.unwrap_or(0));
+        let address = || format!("{}, core {index}: {own}", listener.name);
+        let failed = |source| ListenError { address: address(), source };
+        if port.is_err() {
+            return Err(failed(io::Error::other(format!(
+                "port {wanted} does not exist; set `shard.port.offset`"
+            ))));
+        }
+        let socket = bind(own, false, Some(backlog)).map_err(failed)?;
+        let port = socket.local_addr().map_err(failed)?.port();
+        first.get_or_insert(port);
+        shard.sockets.push((number, socket));
+    }
+    Ok(first.unwrap_or(0))
+}
+
+fn resolve(listener: &ListenerAddress) -> io::Result<SocketAddr> {
+    if listener.host.is_empty() {
+        // One socket for both families where there is IPv6.
+        let v6 = SocketAddr::new(IpAddr::V6(Ipv6Addr::UNSPECIFIED), 0);
+        let any = match bind(v6, false, None) {
+            Ok(_) => IpAddr::V6(Ipv6Addr::UNSPECIFIED),
+            Err(_) => IpAddr::V4(Ipv4Addr::UNSPECIFIED),
+        };
+        return Ok(SocketAddr::new(any, listener.port));
+    }
+    let mut found = (listener.host.as_str(), listener.port).to_socket_addrs()?;
+    found.next().ok_or_else(|| io::Error::from_raw_os_error(libc::EADDRNOTAVAIL))
+}
+
+/// A socket that is bound, that listens if there is a `backlog`, and that does not block.
+fn bind(address: SocketAddr, shared: bool, backlog: Option<i32>) -> io::Result<TcpListener> {
+    let family = if address.is_ipv6() { libc::AF_INET6 } else { libc::AF_INET };
+    let kind = libc::SOCK_STREAM | libc::SOCK_NONBLOCK | libc::SOCK_CLOEXEC;
+    // SAFETY: a system call without pointers.
+    let fd = checked(unsafe { libc::socket(family, kind, 0) })?;
+    // SAFETY: the descriptor was just opened and nobody else has it.
+    let socket = unsafe { OwnedFd::from_raw_fd(fd) };
+    // Ports of connections that linger after a restart can be taken again.
+    set_option(&socket, libc::SOL_SOCKET, libc::SO_REUSEADDR, 1)?;
+    if shared {
+        set_option(&socket, libc::SOL_SOCKET, libc::SO_REUSEPORT, 1)?;
+    }
+    if address.is_ipv6() {
+        set_option(&socket, libc::IPPROTO_IPV6, libc::IPV6_V6ONLY, 0)?;
+    }
+    let (storage, length) = raw_address(address);
+    // SAFETY: pointer and length describe an address that lives until the call returns.
+    checked(unsafe { libc::bind(fd, (&raw const storage).cast(), length) })?;
+    if let Some(backlog) = backlog {
+        // SAFETY: a system call without pointers.
+        checked(unsafe { libc::listen(fd, backlog) })?;
+    }
+    Ok(TcpListener::from(socket))
+}
+
+fn checked(result: libc::c_int) -> io::Result<libc::c_int> {
+    if result < 0 { Err(io::Error::last_os_error()) } else { Ok(result) }
+}
+
+fn set_option(
+    socket: &impl AsRawFd,
+    level: libc::c_int,
+    name: libc::c_int,
+    value: libc::c_int,
+) -> io::Result<()> {
+    let length = mem::size_of_val(&value) as libc::socklen_t;
+    // SAFETY: pointer and length describe `value`, which lives until the call returns.
+    let result = unsafe {
+        libc::setsockopt(socket.as_raw_fd(), level, name, (&raw const value).cast(), length)
+    };
+    checked(result).map(|_| ())
+}
+
+fn raw_address(address: SocketAddr) -> (libc::sockaddr_storage, libc::socklen_t) {
+    // SAFETY: all fields of an address may be zero.
+    let mut storage: libc::sockaddr_storage = unsafe { mem::zeroed() };
+    let length = match address {
+        SocketAddr::V4(v4) => {
+            let raw = libc::sockaddr_in {
+                sin_family: libc::AF_INET as libc::sa_family_t,
+                sin_port: v4.port().to_be(),
+                sin_addr: libc::in_addr { s_addr: u32::from(*v4.ip()).to_be() },
+                sin_zero: [0; 8],
+            };
+            // SAFETY: the storage is larger than, and aligned for, every kind of address.
+            unsafe { (&raw mut storage).cast::<libc::sockaddr_in>().write(raw) };
+            mem::size_of::<libc::sockaddr_in>()
+        }
+        SocketAddr::V6(v6) => {
+            let raw = libc::sockaddr_in6 {
+                sin6_family: libc::AF_INET6 as libc::sa_family_t,
+                sin6_port: v6.port().to_be(),
+                sin6_flowinfo: v6.flowinfo(),
+                sin6_addr: libc::in6_addr { s6_addr: v6.ip().octets() },
+                sin6_scope_id: v6.scope_id(),
+            };
+            // SAFETY: as above.
+            unsafe { (&raw mut storage).cast::<libc::sockaddr_in6>().write(raw) };
+            mem::size_of::<libc::sockaddr_in6>()
+        }
+    };
+    (storage, length as libc::socklen_t)
+}
+
+/// The sockets that a shard accepts on.
+#[derive(Debug)]
+pub(crate) struct Accepting {
+    sockets: Vec<Rc<PollableFd<TcpListener>>>,
+}
+
+impl Accepting {
+    /// Starts to accept, in tasks that end only with [`Self::stop`].
+    pub(crate) fn start(listeners: ShardListeners, port: &Rc<Port>) -> io::Result<Self> {
+        let mut sockets = Vec::new();
+        for (number, socket) in listeners.sockets {
+            let socket = Rc::new(PollableFd::new(socket).map_err(io::Error::from)?);
+            glommio::spawn_local(accept(Rc::clone(port), number, Rc::clone(&socket))).detach();
+            sockets.push(socket);
+        }
+        Ok(Self { sockets })
+    }
+
+    /// No further connection is taken; who waits in the backlog is refused.
+    pub(crate) fn stop(&self) {
+        for socket in &self.sockets {
+            // SAFETY: a system call on a descriptor that is open as long as `socket` lives.
+            unsafe { libc::shutdown(socket.get_ref().as_raw_fd(), libc::SHUT_RDWR) };
+        }
+    }
+}
+
+async fn accept(port: Rc<Port>, number: u16, socket: Rc<PollableFd<TcpListener>>) {
+    while socket.readable().await.is_ok() {
+        for _ in 0..ACCEPTS_MAX {
+            match accept_one(socket.get_ref()) {
+                Ok((stream, peer)) => port.admit(stream, peer, number),
+                Err(error) => match error.raw_os_error() {
+                    Some(libc::EAGAIN) => break,
+                    // The socket was shut down.
+                    Some(libc::EINVAL) => return,
+                    Some(libc::EMFILE | libc::ENFILE | libc::ENOBUFS | libc::ENOMEM) => {
+                        warn!(%error, "listener: accepting rests");
+                        sleep(ACCEPT_REST).await;
+                        break;
+                    }
+                    // The client went away before it was accepted.
+                    _ => {}
+                },
+            }
+        }
+    }
+}
+
+fn accept_one(socket: &TcpListener) -> io::Result<(TcpStream, SocketAddr)> {
+    let (stream, peer) = socket.accept()?;
+    stream.set_nonblocking(true)?;
+    Ok((stream, peer))
+}

@@ -1,0 +1,290 @@
+//! The turn: gather events, step the shard through each, let it finish, carry out what it wants.
+//! One shard per thread, owned here and touched only here. A turn is bounded, and while more waits
+//! the next one begins after a pass of the reactor, so that sockets, disk and other shards are
+//! heard in between.
+
+use std::cell::RefCell;
+use std::future::Future;
+use std::future::poll_fn;
+use std::io;
+use std::os::fd::AsRawFd;
+use std::os::fd::FromRawFd;
+use std::os::fd::OwnedFd;
+use std::panic::AssertUnwindSafe;
+use std::panic::catch_unwind;
+use std::pin::Pin;
+use std::rc::Rc;
+use std::task::Poll;
+use std::time::Duration;
+
+use glommio::io::PollableFd;
+use glommio::timer::Timer;
+
+use crate::base::Now;
+use crate::base::Pool;
+use crate::base::StrandId;
+use crate::io::disk::Disk;
+use crate::io::fatal::stop;
+use crate::io::lateness::Lateness;
+use crate::io::lateness::PortFigures;
+use crate::io::mesh::Mesh;
+use crate::io::port::Port;
+use crate::io::socket::Conn;
+use crate::shard::Effects;
+use crate::shard::Event;
+use crate::shard::Job;
+use crate::shard::JobId;
+
+/// Events of one turn.
+const EVENTS_PER_TURN: usize = 256;
+
+/// Heartbeat while connections are open and nothing is in flight.
+const CALM: Duration = Duration::from_millis(10);
+
+/// Heartbeat while there is nobody.
+const ASLEEP: Duration = Duration::from_millis(100);
+
+/// So long after an event, work is taken to be in flight.
+const LIVELY_US: u64 = 20_000;
+
+/// How often connections without progress are looked for.
+const SWEEP_EVERY_US: u64 = 250_000;
+
+/// What a turn drives. The shard, or a stand-in for it in tests of the port.
+pub trait Core {
+    fn step(&mut self, now: Now, event: Event, out: &mut Effects);
+
+    fn finish_turn(&mut self, now: Now, pool: &mut dyn Pool, out: &mut Effects);
+}
+
+/// What the turn tells those who run the process.
+pub trait Watch {
+    /// The shard is ready to serve: connections are taken from here on.
+    fn ready(&self);
+
+    /// The figures, asked for by a signal or at the end.
+    fn figures(&self, figures: PortFigures);
+}
+
+/// The turn of one shard, with all it carries effects out with.
+pub(crate) struct Turn<C, W> {
+    pub(crate) core: C,
+    pub(crate) watch: W,
+    pub(crate) port: Rc<Port>,
+    pub(crate) mesh: Mesh,
+    pub(crate) disks: Vec<(StrandId, Rc<Disk>)>,
+    pub(crate) pool: Box<dyn Pool>,
+    /// Heartbeat while anything is in flight; `None` switches it off.
+    pub(crate) heartbeat: Option<Duration>,
+    pub(crate) state: State,
+}
+
+/// What the turn remembers from one to the next.
+pub(crate) struct State {
+    lateness: Lateness,
+    jobs: Rc<RefCell<usize>>,
+    deadline: Option<u64>,
+    ticked_us: u64,
+    swept_us: u64,
+    lively_until_us: u64,
+    pass: PollableFd<OwnedFd>,
+}
+
+impl State {
+    pub(crate) fn new() -> io::Result<Self> {
+        // SAFETY: a system call without pointers.
+        let fd = unsafe { libc::eventfd(1, libc::EFD_CLOEXEC | libc::EFD_NONBLOCK) };
+        if fd < 0 {
+            return Err(io::Error::last_os_error());
+        }
+        // SAFETY: the descriptor was just opened and nobody else has it.
+        let always_ready = unsafe { OwnedFd::from_raw_fd(fd) };
+        Ok(Self {
+            lateness: Lateness::new(),
+            jobs: Rc::default(),
+            deadline: Some(0),
+            ticked_us: 0,
+            swept_us: 0,
+            lively_until_us: 0,
+            pass: PollableFd::new(always_ready).map_err(io::Error::from)?,
+        })
+    }
+}
+
+impl<C: Core, W: Watch> Turn<C, W> {
+    /// Runs until the shard says that it has stopped.
+    pub(crate) async fn run(mut self) -> PortFigures {
+        let mut events = Vec::with_capacity(EVENTS_PER_TURN);
+        let mut out = Effects::default();
+        loop {
+            let by_heartbeat = self.wait().await;
+            let since = self.port.inbox().waiting_since();
+            self.port.inbox().take(EVENTS_PER_TURN, &mut events);
+            let now = self.port.clock().now();
+            self.state.lateness.on_turn(now.mono_us, since, events.len(), by_heartbeat);
+            self.sweep(now);
+            if !events.is_empty() {
+                self.state.lively_until_us = now.mono_us + LIVELY_US;
+            }
+            for event in events.drain(..) {
+                self.core.step(now, event, &mut out);
+            }
+            if self.tick_is_due(now) {
+                self.core.step(now, Event::Tick, &mut out);
+            }
+            self.core.finish_turn(now, &mut *self.pool, &mut out);
+            if self.carry_out(now, &mut out) {
+                return self.state.lateness.finish();
+            }
+            if self.port.inbox().waiting_since().is_some() || self.is_due(now) {
+                // Ready at once, but only by way of the kernel.
+                let _ = self.state.pass.readable().await;
+            }
+        }
+    }
+
+    pub(crate) fn figures(&self) -> PortFigures {
+        self.state.lateness.figures()
+    }
+
+    /// Until an event waits, the shard's deadline comes, or the heartbeat. True if a timer ended it
+    /// although events waited.
+    async fn wait(&mut self) -> bool {
+        let port = Rc::clone(&self.port);
+        let pause = self.pause(port.clock().mono_us());
+        let mut timer = pause.map(Timer::new);
+        poll_fn(|cx| {
+            let waiting = port.inbox().poll_waiting(cx);
+            if let Some(timer) = timer.as_mut()
+                && Pin::new(timer).poll(cx).is_ready()
+            {
+                return Poll::Ready(waiting.is_ready());
+            }
+            waiting.map(|()| false)
+        })
+        .await
+    }
+
+    /// How long nothing may happen before the turn looks around by itself.
+    fn pause(&self, now_us: u64) -> Option<Duration> {
+        let beat = self.heartbeat.map(|beat| match () {
+            () if self.is_in_flight() || now_us < self.state.lively_until_us => beat,
+            () if self.port.connections() > 0 => CALM.max(beat),
+            () => ASLEEP.max(beat),
+        });
+        let deadline = self.state.deadline.map(|at| Duration::from_micros(at.saturating_sub(now_us)));
+        beat.into_iter().chain(deadline).min()
+    }
+
+    fn is_in_flight(&self) -> bool {
+        self.disks.iter().any(|(_, disk)| disk.in_flight() > 0)
+            || *self.state.jobs.borrow() > 0
+            || self.port.is_sending()
+            || self.mesh.is_backed_up()
+    }
+
+    fn is_due(&self, now: Now) -> bool {
+        self.state.deadline.is_some_and(|deadline| deadline <= now.mono_us)
+    }
+
+    fn tick_is_due(&mut self, now: Now) -> bool {
+        let idle = self.state.ticked_us + ASLEEP.as_micros() as u64 <= now.mono_us;
+        let due = self.is_due(now) || idle;
+        if due {
+            self.state.ticked_us = now.mono_us;
+        }
+        due
+    }
+
+    fn sweep(&mut self, now: Now) {
+        if self.state.swept_us + SWEEP_EVERY_US <= now.mono_us {
+            self.state.swept_us = now.mono_us;
+            self.port.sweep(now.mono_us);
+        }
+    }
+
+    /// True if the shard has stopped.
+    fn carry_out(&mut self, now: Now, out: &mut Effects) -> bool {
+        if let Some(fatal) = out.fatal.take() {
+            stop(&fatal);
+        }
+        self.carry_out_ops(out);
+        for (to, message) in out.mesh.drain(..) {
+            self.mesh.send(to, message);
+        }
+        self.mesh.send_overflow();
+        for (id, job) in out.jobs.drain(..) {
+            self.start_job(id, job);
+        }
+        self.carry_out_connections(now, out);
+        self.state.deadline = out.deadline.take();
+        if std::mem::take(&mut out.ready) {
+            self.watch.ready();
+        }
+        std::mem::take(&mut out.stopped)
+    }
+
+    fn carry_out_ops(&self, out: &mut Effects) {
+        for (strand, token, op) in out.ops.drain(..) {
+            let disk = self.disks.iter().find(|(id, _)| *id == strand);
+            let (_, disk) = disk.expect("an op is for a strand of this shard");
+            let port = Rc::clone(&self.port);
+            disk.submit(op, move |outcome| {
+                port.inbox().push(Event::Disk { strand, token, outcome });
+            });
+        }
+    }
+
+    fn carry_out_connections(&self, now: Now, out: &mut Effects) {
+        let mut touched: Vec<Rc<Conn>> = Vec::new();
+        for (conn, part) in out.sends.drain(..) {
+            // Parts of one connection mostly follow each other.
+            let last = touched.last().filter(|last| last.id() == conn);
+            let Some(conn) = last.cloned().or_else(|| self.port.find(conn)) else { continue };
+            conn.enqueue(now.mono_us, part);
+            if touched.last().is_none_or(|last| last.id() != conn.id()) {
+                touched.push(conn);
+            }
+        }
+        // What was enqueued in several places goes with the first write; the later ones find
+        // nothing to send.
+        touched.iter().for_each(|conn| conn.flush(&self.port));
+        for (conn, reason) in out.closes.drain(..) {
+            if let Some(conn) = self.port.find(conn) {
+                conn.close(&reason);
+            }
+        }
+        for conn in out.pauses.drain(..) {
+            if let Some(conn) = self.port.find(conn) {
+                conn.pause();
+            }
+        }
+        for conn in out.resumes.drain(..) {
+            if let Some(conn) = self.port.find(conn) {
+                conn.resume();
+            }
+        }
+        let mut intake = self.port.intake().borrow_mut();
+        for (conn, bytes) in out.released.drain(..) {
+            intake.released(conn, bytes);
+        }
+        drop(intake);
+        self.port.wake_granted();
+    }
+
+    /// Off this core. A panic there is thrown on here: the job's end would never come.
+    fn start_job(&self, id: JobId, job: Job) {
+        let (port, jobs) = (Rc::clone(&self.port), Rc::clone(&self.state.jobs));
+        *jobs.borrow_mut() += 1;
+        glommio::spawn_local(async move {
+            let work = move || catch_unwind(AssertUnwindSafe(|| job.run()));
+            let ended = glommio::executor().spawn_blocking(work).await;
+            *jobs.borrow_mut() -= 1;
+            match ended {
+                Ok(result) => port.inbox().push(Event::Job { job: id, result }),
+                Err(panic) => std::panic::resume_unwind(panic),
+            }
+        })
+        .detach();
+    }
+}
