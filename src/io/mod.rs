@@ -10,7 +10,9 @@
 
 mod clock;
 mod disk;
+mod executor;
 mod fatal;
+mod host;
 mod inbox;
 mod lateness;
 mod listener;
@@ -25,8 +27,18 @@ pub use clock::entropy;
 pub use disk::Disk;
 pub use disk::DiskFigures;
 pub use disk::StrandPaths;
+pub use executor::Control;
+pub use executor::ExecutorPlan;
+pub use executor::start_executor;
 pub use fatal::ExitStatus;
 pub use fatal::stop;
+pub use host::FileSystem;
+pub use host::Finding;
+pub use host::Host;
+pub use host::RingFault;
+pub use host::SHARD_MEMORY_LEAST;
+pub use host::Unsuitable;
+pub use host::probe_ring;
 pub use lateness::PortFigures;
 pub use lateness::note_continued;
 pub use listener::Bound;

@@ -59,6 +59,7 @@ pub(crate) struct Port {
     request_max: usize,
     next_conn: Cell<u64>,
     sending: Cell<usize>,
+    figures_wanted: Cell<bool>,
     refused: Cell<u64>,
     refusal_line_us: Cell<u64>,
 }
@@ -81,6 +82,7 @@ impl Port {
             request_max,
             next_conn: Cell::new(0),
             sending: Cell::new(0),
+            figures_wanted: Cell::new(false),
             refused: Cell::new(0),
             refusal_line_us: Cell::new(0),
         })
@@ -184,14 +186,21 @@ impl Port {
                 conn.close(&reason);
             }
         }
-        let stuck: Vec<Rc<Conn>> =
-            self.conns.borrow().values().filter(|conn| conn.is_stuck(now_us)).cloned().collect();
-        stuck.iter().for_each(|conn| conn.close(&CloseReason::Slow));
     }
 
     pub(crate) fn close_all(&self) {
         let all: Vec<Rc<Conn>> = self.conns.borrow().values().cloned().collect();
         all.iter().for_each(|conn| conn.close(&CloseReason::Shutdown));
+    }
+
+    /// Somebody asks for the figures: the next turn tells them.
+    pub(crate) fn want_figures(&self) {
+        self.figures_wanted.set(true);
+        self.inbox.push(Event::Tick);
+    }
+
+    pub(crate) fn take_figures_wanted(&self) -> bool {
+        self.figures_wanted.take()
     }
 
     /// A connection began (1) or ended (-1) to wait for its client to take an answer.

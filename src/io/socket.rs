@@ -35,9 +35,6 @@ const PIECES_MAX: usize = 256;
 /// get to ask.
 const UNSENT_MAX: usize = 8 << 20;
 
-/// A client that takes nothing of what waits for it for this long is closed.
-pub(crate) const UNSENT_PATIENCE_US: u64 = 30_000_000;
-
 /// One connection of this shard.
 #[derive(Debug)]
 pub(crate) struct Conn {
@@ -63,8 +60,6 @@ struct Unsent {
     bytes: usize,
     /// A task waits until the socket takes more.
     writing: bool,
-    /// When the socket last took something while there was something to take.
-    progress_us: u64,
 }
 
 /// What the socket did with what it was offered.
@@ -114,12 +109,6 @@ impl Conn {
         self.unsent.borrow().bytes
     }
 
-    /// True if the client has taken nothing of its answers for too long.
-    pub(crate) fn is_stuck(&self, now_us: u64) -> bool {
-        let unsent = self.unsent.borrow();
-        unsent.bytes > 0 && unsent.progress_us.saturating_add(UNSENT_PATIENCE_US) <= now_us
-    }
-
     /// Says why, once, and ends both directions; the receiving task then ends the connection.
     pub(crate) fn close(&self, reason: &CloseReason) {
         if self.closing.replace(true) {
@@ -157,15 +146,12 @@ impl Conn {
     }
 
     /// Puts a part of an answer behind those that wait; [`Self::flush`] sends.
-    pub(crate) fn enqueue(&self, now_us: u64, part: Part) {
+    pub(crate) fn enqueue(&self, part: Part) {
         let bytes = part.bytes().len();
         if bytes == 0 {
             return;
         }
         let mut unsent = self.unsent.borrow_mut();
-        if unsent.bytes == 0 {
-            unsent.progress_us = now_us;
-        }
         unsent.bytes += bytes;
         unsent.parts.push_back(part);
     }
@@ -217,7 +203,6 @@ impl Conn {
             }
         };
         if taken > 0 {
-            self.unsent.borrow_mut().progress_us = port.clock().mono_us();
             port.inbox().push(Event::Sent { conn: self.id, bytes: taken });
             if self.unsent() < UNSENT_MAX {
                 self.wake_receiver();
@@ -383,8 +368,6 @@ fn reason_of(fault: FrameFault) -> CloseReason {
 fn read(stream: &TcpStream, into: &mut [MaybeUninit<u8>]) -> io::Result<usize> {
     let flags = libc::MSG_DONTWAIT;
     // SAFETY: pointer and length describe `into`; the kernel writes at most that much.
-    let n = unsafe {
-        libc::recv(stream.as_raw_fd(), into.as_mut_ptr().cast(), into.len(), flags)
-    };
+    let n = unsafe { libc::recv(stream.as_raw_fd(), into.as_mut_ptr().cast(), into.len(), flags) };
     usize::try_from(n).map_err(|_| io::Error::last_os_error())
 }

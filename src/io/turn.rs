@@ -3,7 +3,7 @@
 //! the next one begins after a pass of the reactor, so that sockets, disk and other shards are
 //! heard in between.
 
-use std::cell::RefCell;
+use std::cell::Cell;
 use std::future::Future;
 use std::future::poll_fn;
 use std::io;
@@ -19,14 +19,19 @@ use std::time::Duration;
 
 use glommio::io::PollableFd;
 use glommio::timer::Timer;
+use tracing::error;
 
 use crate::base::Now;
 use crate::base::Pool;
 use crate::base::StrandId;
 use crate::io::disk::Disk;
+use crate::io::fatal::ExitStatus;
+use crate::io::fatal::exit_now;
 use crate::io::fatal::stop;
 use crate::io::lateness::Lateness;
 use crate::io::lateness::PortFigures;
+use crate::io::listener::Accepting;
+use crate::io::listener::ShardListeners;
 use crate::io::mesh::Mesh;
 use crate::io::port::Port;
 use crate::io::socket::Conn;
@@ -52,6 +57,9 @@ const SWEEP_EVERY_US: u64 = 250_000;
 
 /// What a turn drives. The shard, or a stand-in for it in tests of the port.
 pub trait Core {
+    /// Called once, before the first event.
+    fn start(&mut self, now: Now, out: &mut Effects);
+
     fn step(&mut self, now: Now, event: Event, out: &mut Effects);
 
     fn finish_turn(&mut self, now: Now, pool: &mut dyn Pool, out: &mut Effects);
@@ -76,13 +84,16 @@ pub(crate) struct Turn<C, W> {
     pub(crate) pool: Box<dyn Pool>,
     /// Heartbeat while anything is in flight; `None` switches it off.
     pub(crate) heartbeat: Option<Duration>,
+    /// Where connections come from, until the shard is ready and they are accepted.
+    pub(crate) listeners: Option<ShardListeners>,
     pub(crate) state: State,
 }
 
 /// What the turn remembers from one to the next.
 pub(crate) struct State {
     lateness: Lateness,
-    jobs: Rc<RefCell<usize>>,
+    accepting: Option<Accepting>,
+    jobs: Rc<Cell<usize>>,
     deadline: Option<u64>,
     ticked_us: u64,
     swept_us: u64,
@@ -101,8 +112,9 @@ impl State {
         let always_ready = unsafe { OwnedFd::from_raw_fd(fd) };
         Ok(Self {
             lateness: Lateness::new(),
+            accepting: None,
             jobs: Rc::default(),
-            deadline: Some(0),
+            deadline: None,
             ticked_us: 0,
             swept_us: 0,
             lively_until_us: 0,
@@ -113,10 +125,14 @@ impl State {
 
 impl<C: Core, W: Watch> Turn<C, W> {
     /// Runs until the shard says that it has stopped.
-    pub(crate) async fn run(mut self) -> PortFigures {
+    pub(crate) async fn run(mut self) {
         let mut events = Vec::with_capacity(EVENTS_PER_TURN);
         let mut out = Effects::default();
-        loop {
+        let now = self.port.clock().now();
+        self.core.start(now, &mut out);
+        self.core.finish_turn(now, &mut *self.pool, &mut out);
+        let mut stopped = self.carry_out(&mut out);
+        while !stopped {
             let by_heartbeat = self.wait().await;
             let since = self.port.inbox().waiting_since();
             self.port.inbox().take(EVENTS_PER_TURN, &mut events);
@@ -127,24 +143,26 @@ impl<C: Core, W: Watch> Turn<C, W> {
                 self.state.lively_until_us = now.mono_us + LIVELY_US;
             }
             for event in events.drain(..) {
+                if matches!(event, Event::Shutdown) {
+                    self.state.accepting.iter().for_each(Accepting::stop);
+                }
                 self.core.step(now, event, &mut out);
             }
             if self.tick_is_due(now) {
                 self.core.step(now, Event::Tick, &mut out);
             }
             self.core.finish_turn(now, &mut *self.pool, &mut out);
-            if self.carry_out(now, &mut out) {
-                return self.state.lateness.finish();
+            stopped = self.carry_out(&mut out);
+            if self.port.take_figures_wanted() {
+                self.watch.figures(self.state.lateness.figures());
             }
             if self.port.inbox().waiting_since().is_some() || self.is_due(now) {
                 // Ready at once, but only by way of the kernel.
                 let _ = self.state.pass.readable().await;
             }
         }
-    }
-
-    pub(crate) fn figures(&self) -> PortFigures {
-        self.state.lateness.figures()
+        self.port.close_all();
+        self.watch.figures(self.state.lateness.finish());
     }
 
     /// Until an event waits, the shard's deadline comes, or the heartbeat. True if a timer ended it
@@ -172,13 +190,14 @@ impl<C: Core, W: Watch> Turn<C, W> {
             () if self.port.connections() > 0 => CALM.max(beat),
             () => ASLEEP.max(beat),
         });
-        let deadline = self.state.deadline.map(|at| Duration::from_micros(at.saturating_sub(now_us)));
+        let deadline =
+            self.state.deadline.map(|at| Duration::from_micros(at.saturating_sub(now_us)));
         beat.into_iter().chain(deadline).min()
     }
 
     fn is_in_flight(&self) -> bool {
         self.disks.iter().any(|(_, disk)| disk.in_flight() > 0)
-            || *self.state.jobs.borrow() > 0
+            || self.state.jobs.get() > 0
             || self.port.is_sending()
             || self.mesh.is_backed_up()
     }
@@ -204,7 +223,7 @@ impl<C: Core, W: Watch> Turn<C, W> {
     }
 
     /// True if the shard has stopped.
-    fn carry_out(&mut self, now: Now, out: &mut Effects) -> bool {
+    fn carry_out(&mut self, out: &mut Effects) -> bool {
         if let Some(fatal) = out.fatal.take() {
             stop(&fatal);
         }
@@ -216,12 +235,24 @@ impl<C: Core, W: Watch> Turn<C, W> {
         for (id, job) in out.jobs.drain(..) {
             self.start_job(id, job);
         }
-        self.carry_out_connections(now, out);
+        self.carry_out_connections(out);
         self.state.deadline = out.deadline.take();
         if std::mem::take(&mut out.ready) {
-            self.watch.ready();
+            self.become_ready();
         }
         std::mem::take(&mut out.stopped)
+    }
+
+    fn become_ready(&mut self) {
+        let listeners = self.listeners.take().expect("a shard becomes ready once");
+        match Accepting::start(listeners, &self.port) {
+            Ok(accepting) => self.state.accepting = Some(accepting),
+            Err(error) => {
+                error!(%error, "listener: connections cannot be accepted");
+                exit_now(ExitStatus::Address as i32);
+            }
+        }
+        self.watch.ready();
     }
 
     fn carry_out_ops(&self, out: &mut Effects) {
@@ -235,13 +266,13 @@ impl<C: Core, W: Watch> Turn<C, W> {
         }
     }
 
-    fn carry_out_connections(&self, now: Now, out: &mut Effects) {
+    fn carry_out_connections(&self, out: &mut Effects) {
         let mut touched: Vec<Rc<Conn>> = Vec::new();
         for (conn, part) in out.sends.drain(..) {
             // Parts of one connection mostly follow each other.
             let last = touched.last().filter(|last| last.id() == conn);
             let Some(conn) = last.cloned().or_else(|| self.port.find(conn)) else { continue };
-            conn.enqueue(now.mono_us, part);
+            conn.enqueue(part);
             if touched.last().is_none_or(|last| last.id() != conn.id()) {
                 touched.push(conn);
             }
@@ -275,11 +306,11 @@ impl<C: Core, W: Watch> Turn<C, W> {
     /// Off this core. A panic there is thrown on here: the job's end would never come.
     fn start_job(&self, id: JobId, job: Job) {
         let (port, jobs) = (Rc::clone(&self.port), Rc::clone(&self.state.jobs));
-        *jobs.borrow_mut() += 1;
+        jobs.set(jobs.get() + 1);
         glommio::spawn_local(async move {
             let work = move || catch_unwind(AssertUnwindSafe(|| job.run()));
             let ended = glommio::executor().spawn_blocking(work).await;
-            *jobs.borrow_mut() -= 1;
+            jobs.set(jobs.get() - 1);
             match ended {
                 Ok(result) => port.inbox().push(Event::Job { job: id, result }),
                 Err(panic) => std::panic::resume_unwind(panic),
