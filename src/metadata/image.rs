@@ -6,6 +6,7 @@ use std::sync::Arc;
 use imbl::OrdMap;
 
 use crate::base::LeaderEpoch;
+use crate::base::Lifetime;
 use crate::base::NodeId;
 use crate::base::Offset;
 use crate::base::PartitionId;
@@ -31,8 +32,9 @@ pub struct Layout {
     pub rack: Option<String>,
     /// Cores, at least 1.
     pub shards: u16,
-    /// The manifest's strands for partitions, with who drives them. Never empty.
-    pub strands: BTreeMap<StrandId, ShardId>,
+    /// The manifest's strands for partitions, with who drives them and how long what they hold
+    /// will live. Never empty.
+    pub strands: BTreeMap<StrandId, (ShardId, Lifetime)>,
     pub advertise: Advertise,
     /// As configured; an accepted connection names its listener by its place here.
     pub listeners: Vec<Listener>,
@@ -256,6 +258,6 @@ impl Image {
     /// The shard that drives `strand`.
     pub fn owner(&self, strand: StrandId) -> ShardId {
         // A recovery refuses partitions in strands that the manifest lacks.
-        self.layout.strands.get(&strand).copied().unwrap_or(ShardId(0))
+        self.layout.strands.get(&strand).map_or(ShardId(0), |(shard, _)| *shard)
     }
 }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 
+use crate::base::Lifetime;
 use crate::base::Offset;
 use crate::base::PartitionId;
 use crate::base::ShardId;
@@ -91,10 +92,15 @@ impl Tape {
     }
 }
 
-/// `shards` cores of node 1, each with a strand; strand 10 is a second one of core 0.
+/// `shards` cores of node 1. Core `n` has the strands `n`, `100 + n` (brief), `200 + n` (endless).
 pub(crate) fn layout(shards: u16, advertise: Advertise) -> Arc<Layout> {
-    let strands = (0..shards).map(|number| (StrandId(number), ShardId(number)));
-    let strands = strands.chain([(StrandId(10), ShardId(0))]).collect();
+    let of = |first: u16, lifetime: Lifetime| {
+        (0..shards).map(move |number| (StrandId(first + number), (ShardId(number), lifetime)))
+    };
+    let strands = of(0, Lifetime::Finite)
+        .chain(of(100, Lifetime::Brief))
+        .chain(of(200, Lifetime::Endless))
+        .collect();
     let listener = |name: &str, port| Listener {
         name: name.to_owned(),
         host: format!("{}.example", name.to_lowercase()),

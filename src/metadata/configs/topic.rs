@@ -1,5 +1,6 @@
 //! The configs of a topic that the data path obeys, as values.
 
+use crate::base::Lifetime;
 use crate::metadata::configs::InForce;
 use crate::metadata::configs::TopicKey;
 use crate::metadata::configs::Value;
@@ -88,6 +89,19 @@ impl TopicConfig {
             segment_bytes: value(TopicKey::SegmentBytes).unsigned(),
             segment_ms: value(TopicKey::SegmentMs).number(),
             segment_jitter_ms: value(TopicKey::SegmentJitterMs).number(),
+        }
+    }
+
+    /// How long records of such a topic live: which of a core's strands it goes to when it is
+    /// created. A config that changes later does not move what is there.
+    pub fn lifetime(&self) -> Lifetime {
+        if self.cleanup.compact || !self.cleanup.delete {
+            return Lifetime::Endless;
+        }
+        match (self.retention_ms, self.retention_bytes) {
+            (Some(..=Lifetime::BRIEF_MS_MAX), _) => Lifetime::Brief,
+            (Some(_), _) | (None, Some(_)) => Lifetime::Finite,
+            (None, None) => Lifetime::Endless,
         }
     }
 

@@ -2,16 +2,19 @@
 
 use std::collections::BTreeMap;
 
+use crate::base::Lifetime;
 use crate::base::NodeId;
 use crate::base::ShardId;
 use crate::base::StrandId;
 use crate::metadata::Image;
 
-/// Strands for `count` further partitions of a topic whose partitions lie in `present`: spread as
-/// evenly over the cores as the topic allows, then to the core, and its strand, with the fewest
+/// Strands for `count` further partitions of a topic whose partitions lie in `present`. The core
+/// first: spread as evenly as the topic allows, then the one with the fewest partitions; of its
+/// strands the one for what lives as long as the topic's records, then the one with the fewest
 /// partitions. `chosen` says which brokers were asked for, partition by partition.
 pub(super) fn place(
     image: &Image,
+    lifetime: Lifetime,
     present: impl IntoIterator<Item = StrandId>,
     count: usize,
     chosen: impl Fn(usize) -> Option<NodeId>,
@@ -20,7 +23,7 @@ pub(super) fn place(
     let mut of_topic: BTreeMap<ShardId, u32> = BTreeMap::new();
     let mut of_shard: BTreeMap<ShardId, u32> = BTreeMap::new();
     let mut of_strand: BTreeMap<StrandId, u32> = BTreeMap::new();
-    for (strand, shard) in &layout.strands {
+    for (strand, (shard, _)) in &layout.strands {
         let load = image.state().load(*strand);
         of_strand.insert(*strand, load);
         *of_shard.entry(*shard).or_default() += load;
@@ -32,19 +35,19 @@ pub(super) fn place(
     for number in 0..count {
         let broker = chosen(number);
         let shown = layout.brokers().find(|(known, _)| Some(*known) == broker);
-        let core = shown.and_then(|(_, core)| core);
-        let eligible = layout.strands.iter().filter(|(_, shard)| core.is_none_or(|c| c == **shard));
-        let least = eligible.min_by_key(|(strand, shard)| {
-            let topic = of_topic.get(shard).copied().unwrap_or(0);
-            (topic, of_shard.get(shard).copied(), of_strand.get(strand).copied(), **strand)
+        let core = shown.and_then(|(_, core)| core).filter(|core| of_shard.contains_key(core));
+        let cores = of_shard.iter().filter(|(shard, _)| core.is_none_or(|core| core == **shard));
+        let least = cores.min_by_key(|(shard, load)| (of_topic.get(shard).copied(), **load));
+        let shard = *least.expect("a layout has a strand, and a chosen core has one").0;
+        let strands = layout.strands.iter().filter(|(_, (driver, _))| *driver == shard);
+        let least = strands.min_by_key(|(strand, (_, holds))| {
+            (*holds != lifetime, of_strand.get(strand).copied())
         });
-        // A core without a strand has none of its own to offer: any will do.
-        let any = layout.strands.iter().next();
-        let (strand, shard) = least.or(any).expect("a layout has a strand");
-        *of_topic.entry(*shard).or_default() += 1;
-        *of_shard.entry(*shard).or_default() += 1;
-        *of_strand.entry(*strand).or_default() += 1;
-        placed.push(*strand);
+        let strand = *least.expect("a core that was counted has a strand").0;
+        *of_topic.entry(shard).or_default() += 1;
+        *of_shard.entry(shard).or_default() += 1;
+        *of_strand.entry(strand).or_default() += 1;
+        placed.push(strand);
     }
     placed
 }

@@ -136,7 +136,7 @@ fn validate_only_decides_and_changes_nothing() {
 }
 
 #[test]
-fn partitions_are_spread_over_cores_and_then_strands() {
+fn partitions_are_spread_over_cores() {
     let mut desk = Desk::with(layout(3, Advertise::Node), Arc::default());
     desk.ask(create(vec![topic("wide", 7), topic("a", 1), topic("b", 1)]));
     let mut of_core: BTreeMap<ShardId, u32> = BTreeMap::new();
@@ -147,9 +147,28 @@ fn partitions_are_spread_over_cores_and_then_strands() {
     loads.sort_unstable();
     assert_eq!(loads, [2, 2, 3]);
     let load = |strand| desk.image.state().load(StrandId(strand));
-    assert_eq!(load(0) + load(10), 3);
-    assert!(load(0) > 0 && load(10) > 0, "both strands of core 0 are used");
-    assert_eq!((load(1), load(2)), (3, 3));
+    assert_eq!((load(0), load(1), load(2)), (3, 3, 3), "the small ones went where room was");
+}
+
+#[test]
+fn what_lives_equally_long_shares_a_strand() {
+    let cases: [(&[(&str, &str)], u16); 7] = [
+        (&[], 0),
+        (&[("retention.ms", "86400000")], 100),
+        (&[("retention.ms", "86400001")], 0),
+        (&[("retention.ms", "-1")], 200),
+        (&[("retention.ms", "-1"), ("retention.bytes", "1000000")], 0),
+        (&[("retention.ms", "5"), ("cleanup.policy", "compact,delete")], 200),
+        (&[("cleanup.policy", "")], 200),
+    ];
+    for (set, strand) in cases {
+        let mut desk = Desk::with(layout(1, Advertise::Node), Arc::default());
+        let pairs = set.iter().map(|(name, value)| ((*name).to_owned(), Some((*value).to_owned())));
+        let configs = pairs.collect();
+        let found = refusals(desk.ask(create(vec![NewTopic { configs, ..topic("a", 1) }])));
+        assert_eq!(found, [None], "{set:?}");
+        assert_eq!(desk.image.state().load(StrandId(strand)), 1, "{set:?}");
+    }
 }
 
 #[test]

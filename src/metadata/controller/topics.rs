@@ -43,7 +43,8 @@ pub(super) fn create(
     let mut chosen = topic.assignment;
     chosen.sort_by_key(|(partition, _)| *partition);
     let broker = |number: usize| chosen.get(number)?.1.first().copied();
-    let strands = place(&plan.image, [], count, broker);
+    let lifetime = plan.image.in_force().topic_config(Some(&overrides)).lifetime();
+    let strands = place(&plan.image, lifetime, [], count, broker);
     let id = fresh_id(&plan.image, ids);
     let pairs = overrides.iter().map(|(name, value)| (name.to_string(), value.to_string()));
     let event = Event::TopicCreated {
@@ -217,7 +218,8 @@ pub(super) fn grow(plan: &mut Plan, growth: Growth) -> Result<(), Refusal> {
     let chosen = growth.assignment.unwrap_or_default();
     let broker = |number: usize| chosen.get(number)?.first().copied();
     let lie = topic.partitions.iter().map(|placement| placement.strand);
-    let strands = place(&plan.image, lie, further, broker);
+    let lifetime = plan.image.config(topic.id).lifetime();
+    let strands = place(&plan.image, lifetime, lie, further, broker);
     let first = plan.image.state().next_partition();
     let from = i32::try_from(present).unwrap_or(i32::MAX);
     let event = Event::PartitionsAdded { topic: topic.id, first, strands };
