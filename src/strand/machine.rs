@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::collections::VecDeque;
+use std::fmt;
 
 use bytes::Bytes;
 
@@ -33,6 +34,8 @@ use crate::strand::ledger::Ledger;
 use crate::strand::ops::Ops;
 use crate::strand::ops::Purpose;
 use crate::strand::quiet::Quiet;
+use crate::strand::read::Reads;
+use crate::strand::reading;
 use crate::strand::recover::Recovery;
 use crate::strand::space::Need;
 use crate::strand::space::Space;
@@ -79,6 +82,13 @@ pub struct Strand {
     pub(super) space: Space,
     pub(super) checkpoints: Checkpoints,
     pub(super) figures: StrandFigures,
+    pub(super) reads: Reads,
+}
+
+impl fmt::Debug for Strand {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Strand").field("strand", &self.identity.strand).finish_non_exhaustive()
+    }
 }
 
 impl Strand {
@@ -103,6 +113,7 @@ impl Strand {
             space: Space::default(),
             checkpoints: Checkpoints::new(&config),
             figures: StrandFigures::default(),
+            reads: reading::reads(&config, identity),
             config,
             identity,
         }
@@ -129,6 +140,7 @@ impl Strand {
             Purpose::RemoveExtent { extent } => self.on_extent_removed(extent, &outcome, out),
             Purpose::Checkpoint => self.on_checkpoint(outcome, out),
             Purpose::Recovery => self.on_recovery(now, token, outcome, out),
+            Purpose::Reading => self.on_read_outcome(token, outcome, out),
         }
         self.settle(out);
     }

@@ -27,6 +27,7 @@ mod output;
 mod quiet;
 mod recover;
 mod read;
+mod reading;
 mod run;
 mod space;
 mod tree;

@@ -30,6 +30,8 @@ pub(super) enum Purpose {
     },
     Checkpoint,
     Recovery,
+    /// Of reads, which remember what for.
+    Reading,
 }
 
 /// Gives out tokens and remembers what each is for.

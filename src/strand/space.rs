@@ -12,6 +12,7 @@ use crate::strand::Op;
 use crate::strand::Outcome;
 use crate::strand::Output;
 use crate::strand::Refusal;
+use crate::strand::Use;
 use crate::strand::extents::Extent;
 use crate::strand::extents::Life;
 use crate::strand::machine::Strand;
@@ -195,7 +196,10 @@ impl Strand {
         let free: Vec<u64> = self
             .extents
             .iter()
-            .filter(|(_, extent)| is_free(extent))
+            .filter(|(id, extent)| {
+                let place = Use { number: extent.use_number, extent: *id };
+                is_free(extent) && !self.reads.holds(place)
+            })
             .map(|(_, extent)| extent.use_number)
             .collect();
         for use_number in free {
@@ -226,7 +230,8 @@ impl Strand {
         if index.is_none() {
             self.runs.remove_use(use_number);
         }
-        self.extents.free(use_number);
+        let extent = self.extents.free(use_number);
+        self.reads.freed(Use { number: use_number, extent });
         self.figures.recycled += 1;
         if self.full_is_over() {
             self.note_full(false, out);

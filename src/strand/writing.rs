@@ -193,6 +193,7 @@ impl Strand {
         for run in runs_of(&frame.table) {
             self.runs.insert(PlacedRun { place, run });
         }
+        self.reads.framed(place, frame.position, &frame.block);
         let stored = stored_bytes(&frame.table);
         let extent = self.extents.used_mut(frame.use_number).expect("a frame lies in a use");
         extent.last_sequence = frame.sequence;

@@ -87,7 +87,7 @@ pub(super) fn locate(
         context.runs.from(partition, from).take(RUNS_AHEAD).copied().collect();
     let is_full = young.len() == RUNS_AHEAD;
     add(young, is_full);
-    for record in context.indexes {
+    for record in context.indexes.values() {
         match search(store, record, pages, partition, from) {
             Ok((runs, may_go_on)) => add(runs, may_go_on),
             Err(Unlocated::Needs(more)) => needs.extend(more),
@@ -211,7 +211,7 @@ impl Cursors {
 
     /// An index file more: what was in memory is there, and may lie over what was found before.
     fn forget_if_indexed(&mut self, context: &ReadContext<'_>) {
-        let newest = context.indexes.last().map(|record| record.index);
+        let newest = context.indexes.last_key_value().map(|(&index, _)| index);
         if newest != self.newest {
             self.newest = newest;
             self.cursors.clear();

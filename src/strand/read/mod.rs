@@ -55,8 +55,8 @@ const FENCES_MAX: usize = 4096;
 pub(super) struct ReadContext<'a> {
     /// Runs of uses that no index file covers. All of them are younger than those that one does.
     pub(super) runs: &'a RunMap,
-    /// Index files, oldest first.
-    pub(super) indexes: &'a [IndexRecord],
+    /// Index files: the higher the number, the younger.
+    pub(super) indexes: &'a BTreeMap<IndexId, IndexRecord>,
     /// Whether the extent still is in that use.
     pub(super) is_current: &'a dyn Fn(Use) -> bool,
 }
