@@ -10,13 +10,23 @@ pub mod versions;
 
 mod admin;
 pub mod alter_configs;
+pub mod api_versions;
 pub mod create_partitions;
 pub mod create_topics;
+pub mod delete_records;
 pub mod delete_topics;
 pub mod describe_cluster;
 pub mod describe_configs;
 pub mod describe_topic_partitions;
+pub mod fetch;
+pub mod fetch_session;
+pub mod init_producer_id;
+pub mod leader_epoch;
+pub mod list_offsets;
 pub mod metadata;
+pub mod produce;
+pub mod rejection;
+pub mod session;
 
 pub use admin::AdminContext;
 

@@ -25,7 +25,7 @@ const LIMITS: ReadLimits =
 struct World {
     reads: Reads,
     runs: RunMap,
-    indexes: Vec<IndexRecord>,
+    indexes: BTreeMap<IndexId, IndexRecord>,
     files: BTreeMap<File, Vec<u8>>,
     uses: Vec<Use>,
     port: Port,
@@ -55,7 +55,7 @@ impl World {
         Self {
             reads: Reads::new(fixture::identity(), limits),
             runs: RunMap::default(),
-            indexes: Vec::new(),
+            indexes: BTreeMap::new(),
             files: BTreeMap::new(),
             uses: Vec::new(),
             port: Port::default(),
@@ -89,7 +89,8 @@ impl World {
         let mut file = vec![0xa5; index_bytes(&runs)];
         let index = IndexId(index);
         encode_index(&KEY, STRAND, index, &uses, &runs, &mut file);
-        self.indexes.push(IndexRecord { index, uses, bytes: file.len() as u64 });
+        let record = IndexRecord { index, uses, bytes: file.len() as u64 };
+        self.indexes.insert(index, record);
         self.files.insert(File::Index(index), file);
     }
 

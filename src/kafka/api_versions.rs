@@ -1,0 +1,67 @@
+//! ApiVersions: what this broker serves. Never refused: an unknown version is answered in version 0
+//! with the range of ApiVersions, so that the client can ask again.
+
+use bytes::Bytes;
+
+use super::errors::ErrorCode;
+use super::messages::ApiVersion;
+use super::messages::ApiVersionsRequest;
+use super::messages::ApiVersionsResponse;
+use super::versions::Api;
+use super::versions::ApiKey;
+use super::versions::SERVED;
+use super::wire::DecodeError;
+use super::wire::Message;
+use super::wire::encode_response;
+
+/// The frame of the answer.
+///
+/// # Errors
+/// A body that is no request of its version.
+pub fn answer(version: i16, correlation: i32, body: Bytes) -> Result<Bytes, DecodeError> {
+    if !ApiKey::ApiVersions.api().has_version(version) {
+        let response = ApiVersionsResponse {
+            error_code: ErrorCode::UnsupportedVersion.code(),
+            api_keys: vec![row(ApiKey::ApiVersions.api())],
+            ..ApiVersionsResponse::default()
+        };
+        return Ok(encoded(0, correlation, &response));
+    }
+    let request = ApiVersionsRequest::decode_whole(version, body)?;
+    let named = is_software_name(&request.client_software_name)
+        && is_software_name(&request.client_software_version);
+    let response = if version >= 3 && !named {
+        let error_code = ErrorCode::InvalidRequest.code();
+        ApiVersionsResponse { error_code, ..ApiVersionsResponse::default() }
+    } else {
+        let api_keys = SERVED.iter().map(|key| row(key.api())).collect();
+        ApiVersionsResponse { api_keys, ..ApiVersionsResponse::default() }
+    };
+    Ok(encoded(version, correlation, &response))
+}
+
+fn encoded(version: i16, correlation: i32, response: &ApiVersionsResponse) -> Bytes {
+    encode_response(version, correlation, response)
+        .expect("a table of a few dozen numbers fits every version")
+}
+
+fn row(api: &Api) -> ApiVersion {
+    ApiVersion {
+        api_key: api.key.code(),
+        min_version: api.advertised_min,
+        max_version: api.max,
+        ..ApiVersion::default()
+    }
+}
+
+/// KIP-511: letters, digits, `-` and `.`, beginning and ending with a letter or digit.
+fn is_software_name(name: &str) -> bool {
+    let bytes = name.as_bytes();
+    let inner = |byte: &u8| byte.is_ascii_alphanumeric() || *byte == b'-' || *byte == b'.';
+    bytes.first().is_some_and(u8::is_ascii_alphanumeric)
+        && bytes.last().is_some_and(u8::is_ascii_alphanumeric)
+        && bytes.iter().all(inner)
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,187 @@
+//! Which connection's request is taken next: deficit round robin, so that a connection that sends
+//! much waits for those that send little, and bounds that stop it.
+
+use std::collections::BTreeMap;
+use std::collections::VecDeque;
+use std::net::SocketAddr;
+
+use bytes::Bytes;
+
+use super::Shard;
+use super::connection::Connection;
+use super::limits;
+use crate::base::ConnId;
+use crate::base::Now;
+use crate::kafka::session::is_produce;
+use crate::shard::CloseReason;
+use crate::shard::Effects;
+
+/// The connections of a shard.
+#[derive(Debug, Default)]
+pub(super) struct Clients {
+    pub(super) conns: BTreeMap<ConnId, Connection>,
+    /// Connections with frames to take and room for the answers.
+    ring: VecDeque<ConnId>,
+    /// Connections whose next request is a produce that must wait for the disk or for a peer.
+    held: VecDeque<ConnId>,
+    /// Storage memory that all outboxes pin.
+    pub(super) pinned: usize,
+    /// Bytes that all outboxes hold.
+    pub(super) unsent: usize,
+}
+
+impl Clients {
+    /// Puts the connection into the ring, if something of it can be taken.
+    fn enter_ring(&mut self, conn: ConnId) {
+        let Some(connection) = self.conns.get_mut(&conn) else { return };
+        if !connection.in_ring && connection.next_frame().is_some() && connection.has_room() {
+            connection.in_ring = true;
+            self.ring.push_back(conn);
+        }
+    }
+
+    pub(super) fn has_work(&self) -> bool {
+        !self.ring.is_empty()
+    }
+}
+
+impl Shard {
+    pub(super) fn on_accepted(&mut self, now: Now, conn: ConnId, peer: SocketAddr, listener: u16) {
+        let connection = Connection::new(peer, listener, now.mono_us);
+        let before = self.clients.conns.insert(conn, connection);
+        assert!(before.is_none(), "a connection id is never used again");
+    }
+
+    pub(super) fn on_received(&mut self, now: Now, conn: ConnId, frame: Bytes, out: &mut Effects) {
+        let Some(connection) = self.clients.conns.get_mut(&conn) else { return };
+        connection.active_us = now.mono_us;
+        connection.push_frame(frame);
+        if connection.pause_or_resume() == Some(true) {
+            out.pauses.push(conn);
+        }
+        self.clients.enter_ring(conn);
+    }
+
+    pub(super) fn on_sent(&mut self, now: Now, conn: ConnId, bytes: usize) {
+        let Some(connection) = self.clients.conns.get_mut(&conn) else { return };
+        connection.active_us = now.mono_us;
+        self.clients.pinned -= connection.outbox.sent(bytes, now.mono_us);
+        self.clients.unsent = self.clients.unsent.saturating_sub(bytes);
+        self.clients.enter_ring(conn);
+    }
+
+    /// The connection is gone: its requests are forgotten, what they asked may still be done.
+    pub(super) fn on_closed(&mut self, now: Now, conn: ConnId, out: &mut Effects) {
+        let Some(connection) = self.clients.conns.remove(&conn) else { return };
+        self.clients.pinned -= connection.outbox.pinned();
+        self.clients.unsent -= connection.outbox.bytes();
+        for request in connection.requests() {
+            self.forget_request(now, request, out);
+        }
+    }
+
+    /// Closes a connection for a reason that is logged with who it was.
+    pub(super) fn close(&mut self, now: Now, conn: ConnId, reason: CloseReason, out: &mut Effects) {
+        if self.clients.conns.contains_key(&conn) {
+            out.closes.push((conn, reason));
+            self.on_closed(now, conn, out);
+        }
+    }
+
+    /// Takes requests until none is left, the turn's share is used up, or a bound is reached.
+    pub(super) fn take_requests(&mut self, now: Now, out: &mut Effects) {
+        if !self.must_hold_produce() {
+            while let Some(conn) = self.clients.held.pop_front() {
+                self.clients.ring.push_back(conn);
+            }
+        }
+        let mut budget = limits::TURN_BYTES_MAX;
+        while budget > 0
+            && let Some(conn) = self.clients.ring.pop_front()
+        {
+            self.take_from(now, conn, &mut budget, out);
+        }
+    }
+
+    /// One connection's turn.
+    fn take_from(&mut self, now: Now, conn: ConnId, budget: &mut usize, out: &mut Effects) {
+        let Some(connection) = self.clients.conns.get_mut(&conn) else { return };
+        connection.deficit += limits::QUANTUM_BYTES;
+        loop {
+            let hold = self.must_hold_produce();
+            let Some(connection) = self.clients.conns.get_mut(&conn) else { return };
+            let frame_bytes = connection.next_frame().map(Bytes::len);
+            let Some(frame_bytes) = frame_bytes.filter(|_| connection.has_room()) else {
+                // It comes back with its next frame, or when an answer has left.
+                connection.in_ring = false;
+                connection.deficit = 0;
+                return;
+            };
+            if hold && connection.next_frame().is_some_and(|frame| is_produce(frame)) {
+                self.clients.held.push_back(conn);
+                return;
+            }
+            if frame_bytes > connection.deficit || *budget == 0 {
+                self.clients.ring.push_back(conn);
+                return;
+            }
+            connection.deficit -= frame_bytes;
+            *budget = budget.saturating_sub(frame_bytes.max(1));
+            let Some(frame) = connection.take_frame() else { return };
+            if connection.pause_or_resume() == Some(false) {
+                out.resumes.push(conn);
+            }
+            self.on_frame(now, conn, frame, out);
+        }
+    }
+
+    /// Sends answers that are next in their connection's order.
+    pub(super) fn send_answered(&mut self, now: Now, conn: ConnId, out: &mut Effects) {
+        let Some(connection) = self.clients.conns.get_mut(&conn) else { return };
+        while let Some((parts, frame_bytes)) = connection.pop_answered() {
+            connection.active_us = now.mono_us;
+            for part in parts {
+                self.clients.pinned += connection.outbox.push(&part, now.mono_us);
+                self.clients.unsent += part.bytes().len();
+                out.sends.push((conn, part));
+            }
+            out.released.push((conn, frame_bytes));
+        }
+        self.clients.enter_ring(conn);
+    }
+
+    /// Closes who does not read, who has not said anything for long, and, where answers hold too
+    /// much memory, who holds it longest.
+    pub(super) fn sweep_connections(&mut self, now: Now, out: &mut Effects) {
+        let mut closing = Vec::new();
+        for (&conn, connection) in &self.clients.conns {
+            let stuck = connection.outbox.stuck_since();
+            if stuck.is_some_and(|since| now.mono_us.saturating_sub(since) >= self.config.slow_us) {
+                closing.push((conn, CloseReason::Slow));
+            } else if connection.is_idle()
+                && now.mono_us.saturating_sub(connection.active_us) >= self.config.idle_us
+            {
+                closing.push((conn, CloseReason::Idle));
+            }
+        }
+        for (conn, reason) in closing {
+            self.close(now, conn, reason, out);
+        }
+        self.shed_slowest(now, out);
+    }
+
+    fn shed_slowest(&mut self, now: Now, out: &mut Effects) {
+        while self.clients.unsent - self.clients.pinned.min(self.clients.unsent)
+            > limits::OUTBOXES_BYTES_MAX
+        {
+            let slowest = self
+                .clients
+                .conns
+                .iter()
+                .filter_map(|(&conn, connection)| Some((connection.outbox.stuck_since()?, conn)))
+                .min();
+            let Some((_, conn)) = slowest else { return };
+            self.close(now, conn, CloseReason::Overload, out);
+        }
+    }
+}

@@ -1,0 +1,45 @@
+//! What a shard is told when it is made. Values only; the settings behind them are `config`'s.
+
+use crate::base::ShardId;
+
+/// Limits and paces of one shard.
+#[derive(Clone, Debug)]
+pub struct ShardConfig {
+    pub id: ShardId,
+    /// Shards of this process, at least 1.
+    pub shards: u16,
+    /// `fetch.max.bytes`: the most that one fetch response holds, but for a larger first batch.
+    pub fetch_bytes_max: u32,
+    /// `max.incremental.fetch.session.cache.slots`, of this shard.
+    pub fetch_sessions_max: usize,
+    /// `connections.max.idle.ms`, in microseconds.
+    pub idle_us: u64,
+    /// A client that reads nothing of its answers for this long is closed, in microseconds.
+    pub slow_us: u64,
+    /// `producer.id.expiration.ms`.
+    pub producer_expiration_ms: i64,
+    /// `log.retention.check.interval.ms`: every partition is looked at once in it.
+    pub retention_check_ms: u64,
+    /// Storage memory that answers may pin before slices are copied out of it (R19), in bytes.
+    pub pinned_bytes_max: usize,
+    /// Seeds what need not be secret: ids of fetch sessions.
+    pub seed: u64,
+}
+
+impl Default for ShardConfig {
+    /// Kafka's defaults, one shard.
+    fn default() -> Self {
+        Self {
+            id: ShardId(0),
+            shards: 1,
+            fetch_bytes_max: 55 << 20,
+            fetch_sessions_max: 1000,
+            idle_us: 600_000_000,
+            slow_us: 30_000_000,
+            producer_expiration_ms: 86_400_000,
+            retention_check_ms: 300_000,
+            pinned_bytes_max: 64 << 20,
+            seed: 0,
+        }
+    }
+}

@@ -1,0 +1,59 @@
+//! The bounds of a shard: every queue has one, and what happens at it is an ordinary outcome.
+
+/// Requests of one connection that were taken and not answered. Beyond it the next ones wait.
+pub const PIPELINE_MAX: usize = 64;
+
+/// Frames of one connection that wait to be taken, in number and bytes. Beyond either the port
+/// stops reading the connection; it goes on at half.
+pub const INBOX_FRAMES_MAX: usize = 16;
+pub const INBOX_BYTES_MAX: usize = 2 << 20;
+
+/// Bytes of answers that a connection has not read. Beyond it no more of its requests are taken.
+pub const OUTBOX_BYTES_MAX: usize = 1 << 20;
+
+/// Bytes of answers that all connections of a shard have not read, without what is pinned in
+/// storage memory. Beyond it the connection that has not read for the longest is closed.
+pub const OUTBOXES_BYTES_MAX: usize = 256 << 20;
+
+/// Bytes that one connection may have taken in its turn before the next has its own (deficit round
+/// robin); a larger request waits for as many turns as it needs.
+pub const QUANTUM_BYTES: usize = 64 << 10;
+
+/// Bytes of requests taken in one turn of the shard, so that a turn ends.
+pub const TURN_BYTES_MAX: usize = 1 << 20;
+
+/// Bytes appended to the strands of a shard and not durable. Beyond it no further produce request
+/// is taken.
+pub const UNDURABLE_BYTES_MAX: usize = 4 << 20;
+
+/// Questions to one peer shard that were not answered, in number and bytes. The room for the
+/// answers is reserved by it: beyond either bound no request that may need the peer is taken.
+pub const ASKS_MAX: usize = 4096;
+pub const ASKED_BYTES_MAX: usize = 4 << 20;
+
+/// Appends to one partition that wait behind one that is opened off-core, in number and bytes.
+pub const HELD_APPENDS_MAX: usize = 64;
+pub const HELD_BYTES_MAX: usize = 16 << 20;
+
+/// Slices shorter than this are copied out of storage memory instead of pinning it (R19).
+pub const COPY_BELOW_BYTES: usize = 4096;
+
+/// Between two rounds of a shard's housekeeping, in microseconds.
+pub const SWEEP_US: u64 = 1_000_000;
+
+/// Partitions that one round looks at at most, whatever the retention's pace wants.
+pub const SWEEP_PARTITIONS_MAX: usize = 4096;
+
+/// Wall and monotonic time may drift apart by this much before retention pauses (R23).
+pub const CLOCK_DRIFT_MS: i64 = 3_600_000;
+
+/// At a start the wall clock may lie this far behind the newest append, or that far ahead of it,
+/// to be believed by retention (R23).
+pub const CLOCK_BEHIND_MS: i64 = 3_600_000;
+pub const CLOCK_AHEAD_MS: i64 = 366 * 86_400_000;
+
+/// Reads of one search by time that find nothing before it gives up as damaged.
+pub const SEARCH_READS_MAX: u32 = 64;
+
+/// Bytes of one read of a search by time.
+pub const SEARCH_BYTES: u32 = 1 << 20;

@@ -1,0 +1,214 @@
+//! Appends: decided by the partition, carried out on its strand, in the partition's order also
+//! where a batch must be opened off-core first.
+
+use std::collections::VecDeque;
+
+use bytes::Bytes;
+
+use super::Due;
+use super::JobFor;
+use super::Undurable;
+use crate::api::Answer;
+use crate::api::Append;
+use crate::api::Readiness;
+use crate::api::Rejection;
+use crate::base::Mutant;
+use crate::base::Now;
+use crate::base::PartitionId;
+use crate::log::Log;
+use crate::partition::AppendTerms;
+use crate::partition::Decision;
+use crate::partition::decide;
+use crate::record::Accepted;
+use crate::record::Opened;
+use crate::record::Refusal;
+use crate::shard::Effects;
+use crate::shard::Job;
+use crate::shard::JobId;
+use crate::shard::Shard;
+use crate::shard::limits;
+use crate::shard::route::Asker;
+use crate::strand;
+
+/// Appends of one partition that wait, oldest first. The first one is opened off-core.
+#[derive(Debug, Default)]
+pub(super) struct Held {
+    queue: VecDeque<HeldAppend>,
+    bytes: usize,
+}
+
+#[derive(Debug)]
+struct HeldAppend {
+    asker: Asker,
+    batch: Bytes,
+    state: HeldState,
+}
+
+#[derive(Debug)]
+enum HeldState {
+    Opening(JobId),
+    Ready(Result<Accepted, Box<Refusal>>),
+}
+
+impl Shard {
+    pub(super) fn on_append(&mut self, now: Now, asker: Asker, append: Append, out: &mut Effects) {
+        let Append { partition, batch, readiness } = append;
+        if let Err(rejection) = self.owner.led(partition) {
+            return self.answer(asker, Answer::Appended(Err(rejection)));
+        }
+        match readiness {
+            Readiness::Checked(accepted) if !self.owner.held.contains_key(&partition) => {
+                self.append_accepted(now, asker, partition, &accepted, &batch);
+            }
+            readiness => self.hold_append(asker, Append { partition, batch, readiness }, out),
+        }
+    }
+
+    /// The append waits for the ones before it, or for its own job.
+    fn hold_append(&mut self, asker: Asker, append: Append, out: &mut Effects) {
+        let Append { partition, batch, readiness } = append;
+        let held = self.owner.held.entry(partition).or_default();
+        if held.queue.len() >= limits::HELD_APPENDS_MAX
+            || held.bytes + batch.len() > limits::HELD_BYTES_MAX.max(batch.len())
+        {
+            return self.answer(asker, Answer::Appended(Err(Rejection::Overloaded)));
+        }
+        let state = match readiness {
+            Readiness::Checked(accepted) => HeldState::Ready(Ok(accepted)),
+            Readiness::Unopened(rules) => {
+                let job = self.owner.next_job(JobFor::Append(partition));
+                out.jobs.push((job, Job::Open { batch: batch.clone(), rules }));
+                HeldState::Opening(job)
+            }
+        };
+        let held = self.owner.held.entry(partition).or_default();
+        held.bytes += batch.len();
+        held.queue.push_back(HeldAppend { asker, batch, state });
+    }
+
+    pub(super) fn on_opened(
+        &mut self,
+        now: Now,
+        partition: PartitionId,
+        job: JobId,
+        result: Result<Opened, Refusal>,
+        out: &mut Effects,
+    ) {
+        let Some(held) = self.owner.held.get_mut(&partition) else { return };
+        let opening =
+            |append: &&mut HeldAppend| matches!(append.state, HeldState::Opening(id) if id == job);
+        if let Some(append) = held.queue.iter_mut().find(opening) {
+            held.bytes -= append.batch.len();
+            append.state = HeldState::Ready(match result {
+                Ok(Opened::AsItIs(accepted)) => Ok(accepted),
+                Ok(Opened::Rebuilt { accepted, batch }) => {
+                    append.batch = batch;
+                    Ok(accepted)
+                }
+                Err(refusal) => Err(Box::new(refusal)),
+            });
+            held.bytes += append.batch.len();
+        }
+        self.append_held(now, partition, out);
+    }
+
+    /// Appends what has become ready at the front.
+    fn append_held(&mut self, now: Now, partition: PartitionId, _out: &mut Effects) {
+        loop {
+            let Some(held) = self.owner.held.get_mut(&partition) else { return };
+            let ready =
+                matches!(held.queue.front(), Some(HeldAppend { state: HeldState::Ready(_), .. }));
+            let next = if ready { held.queue.pop_front() } else { None };
+            let Some(HeldAppend { asker, batch, state: HeldState::Ready(result) }) = next else {
+                if held.queue.is_empty() {
+                    self.owner.held.remove(&partition);
+                }
+                return;
+            };
+            held.bytes -= batch.len();
+            match result {
+                Ok(accepted) => self.append_accepted(now, asker, partition, &accepted, &batch),
+                Err(refusal) => {
+                    self.answer(asker, Answer::Appended(Err(Rejection::Batch(refusal))));
+                }
+            }
+        }
+    }
+
+    /// The partition was deleted: what waits for it is refused.
+    pub(super) fn refuse_held(&mut self, partition: PartitionId) {
+        let Some(held) = self.owner.held.remove(&partition) else { return };
+        for append in held.queue {
+            self.answer(append.asker, Answer::Appended(Err(Rejection::UnknownPartition)));
+        }
+    }
+
+    fn append_accepted(
+        &mut self,
+        now: Now,
+        asker: Asker,
+        partition: PartitionId,
+        accepted: &Accepted,
+        batch: &Bytes,
+    ) {
+        let terms = AppendTerms {
+            now_ms: now.wall_ms,
+            producer_expiration_ms: self.config.producer_expiration_ms,
+        };
+        let immediate = self.append_now(asker, partition, accepted, batch, terms);
+        if let Err(rejection) = immediate {
+            self.answer(asker, Answer::Appended(Err(rejection)));
+        }
+    }
+
+    /// `Err`: refused, and nothing changed.
+    fn append_now(
+        &mut self,
+        asker: Asker,
+        partition: PartitionId,
+        accepted: &Accepted,
+        batch: &Bytes,
+        terms: AppendTerms,
+    ) -> Result<(), Rejection> {
+        let (led, state) = self.owner.led(partition)?;
+        let empty = Log::default();
+        let later = match decide(led, state.log(partition, &empty), accepted, batch, terms) {
+            Decision::Append { append, batch, appended } => {
+                if !led.epoch_started {
+                    state.strand.start_epoch(partition, led.epoch).map_err(rejected)?;
+                    led.epoch_started = true;
+                }
+                let (end, bytes) = (append.end(), batch.len());
+                let sequence = state.strand.append(append, batch).map_err(rejected)?;
+                led.last_sequence = sequence;
+                let answer = Answer::Appended(Ok(appended));
+                let due = Due::Appended { asker, partition, end, bytes, answer };
+                state.undurable_bytes += bytes;
+                state.undurable.push_back(Undurable { sequence, due });
+                return Ok(());
+            }
+            Decision::Duplicate(appended) => Ok(appended),
+            Decision::RefuseWhenDurable(rejection) => Err(rejection),
+            Decision::Refuse(rejection) => return Err(rejection),
+        };
+        // R12: what speaks of an earlier append waits until that one is durable.
+        let answer = Answer::Appended(later);
+        if state.is_durable(led) || Mutant::DuplicateAnsweredBeforeDurability.is_on() {
+            self.answer(asker, answer);
+        } else {
+            state.answer_when_durable(led, asker, answer);
+        }
+        Ok(())
+    }
+}
+
+/// A strand's refusal, which left no trace.
+pub(super) fn rejected(refusal: strand::Refusal) -> Rejection {
+    match refusal {
+        strand::Refusal::Full => Rejection::StorageFull,
+        strand::Refusal::TooLarge => Rejection::BatchTooLarge,
+        strand::Refusal::NotReady => Rejection::NotLeader,
+        strand::Refusal::Overloaded => Rejection::Overloaded,
+        strand::Refusal::UnknownPartition => Rejection::UnknownPartition,
+    }
+}

@@ -1,0 +1,318 @@
+//! Offsets by time (rule 75): the index says where to begin, then batches are read until one
+//! holds the record; compressed ones are opened off-core.
+
+use bytes::Bytes;
+
+use super::JobFor;
+use super::ReadFor;
+use super::SearchId;
+use super::fetch::read_rejection;
+use crate::api::Answer;
+use crate::api::At;
+use crate::api::FoundOffset;
+use crate::api::Rejection;
+use crate::base::LeaderEpoch;
+use crate::base::Now;
+use crate::base::Offset;
+use crate::base::PartitionId;
+use crate::base::Slice;
+use crate::log::Log;
+use crate::record::Attributes;
+use crate::record::Batch;
+use crate::record::Codec;
+use crate::record::TimestampType;
+use crate::shard::Effects;
+use crate::shard::Job;
+use crate::shard::Shard;
+use crate::shard::find_record;
+use crate::shard::limits;
+use crate::shard::route::Asker;
+use crate::strand::Batches;
+use crate::strand::Output;
+use crate::strand::ReadError;
+use crate::strand::ReadOutcome;
+use crate::strand::ReadRequest;
+use crate::strand::SeekOutcome;
+
+/// A search for the first record at or after a timestamp.
+#[derive(Debug)]
+pub(super) struct Search {
+    asker: Asker,
+    partition: PartitionId,
+    timestamp: i64,
+    /// Records below it do not count: the log start as of the question.
+    start: Offset,
+    /// Records at or above it are not visible.
+    limit: Offset,
+    reads: u32,
+    /// Batches that were read and not looked at, with the offset behind them.
+    unread: Vec<Slice>,
+    next: Offset,
+    /// The leader epoch of the batch that a job looks at.
+    epoch: LeaderEpoch,
+}
+
+/// What looking at a batch says.
+enum Look {
+    Found(FoundOffset),
+    /// Nothing in it; go on behind it.
+    Behind,
+    /// It must be opened off-core.
+    Open {
+        batch: Bytes,
+        epoch: LeaderEpoch,
+    },
+}
+
+impl Shard {
+    pub(super) fn on_find_offset(
+        &mut self,
+        now: Now,
+        asker: Asker,
+        partition: PartitionId,
+        current_epoch: LeaderEpoch,
+        at: At,
+        out: &mut Effects,
+    ) {
+        let place = self.find_place(partition, current_epoch, at);
+        let (timestamp, start, limit) = match place {
+            Ok(Place::Known(found)) => {
+                return self.answer(asker, Answer::FoundOffset(Ok(found)));
+            }
+            Ok(Place::Search { timestamp, start, limit }) => (timestamp, start, limit),
+            Err(rejection) => return self.answer(asker, Answer::FoundOffset(Err(rejection))),
+        };
+        self.owner.last_search += 1;
+        let id = SearchId(self.owner.last_search);
+        let search = Search {
+            asker,
+            partition,
+            timestamp,
+            start,
+            limit,
+            reads: 0,
+            unread: Vec::new(),
+            next: start,
+            epoch: -1,
+        };
+        self.owner.searches.insert(id, search);
+        self.seek(now, id, out);
+    }
+
+    fn find_place(
+        &mut self,
+        partition: PartitionId,
+        current_epoch: LeaderEpoch,
+        at: At,
+    ) -> Result<Place, Rejection> {
+        let (led, state) = self.owner.led(partition)?;
+        led.check_epoch(current_epoch)?;
+        let empty = Log::default();
+        let log = state.log(partition, &empty);
+        let known = |offset, leader_epoch| {
+            Ok(Place::Known(Some(FoundOffset { offset, timestamp: -1, leader_epoch })))
+        };
+        let (start, limit) = (log.start(), led.high_watermark);
+        match at {
+            At::Latest => known(limit, led.epoch),
+            At::Earliest => known(start, log.epochs().epoch_of(start).unwrap_or(-1)),
+            At::MaxTimestamp => match log.segments().max_timestamp() {
+                timestamp if timestamp >= 0 => Ok(Place::Search { timestamp, start, limit }),
+                _ => Ok(Place::Known(None)),
+            },
+            At::Timestamp(timestamp) => Ok(Place::Search { timestamp, start, limit }),
+        }
+    }
+
+    fn seek(&mut self, now: Now, id: SearchId, out: &mut Effects) {
+        let Some(search) = self.owner.searches.get(&id) else { return };
+        let (partition, timestamp) = (search.partition, search.timestamp);
+        let Ok((led, state)) = self.owner.led(partition) else {
+            return self.end_search(id, Err(Rejection::UnknownPartition));
+        };
+        let strand = led.strand;
+        let mut output = Output::default();
+        let outcome = state.strand.seek(now, partition, timestamp, &mut output);
+        self.carry(strand, output, out);
+        match outcome {
+            SeekOutcome::Ready(place) => self.on_sought(now, id, Ok(place), out),
+            SeekOutcome::Pending(read) => {
+                self.owner.reads.insert((strand, read), ReadFor::Search(id));
+            }
+            SeekOutcome::Failed(error) => self.on_sought(now, id, Err(error), out),
+        }
+    }
+
+    pub(super) fn on_sought(
+        &mut self,
+        now: Now,
+        id: SearchId,
+        result: Result<Option<Offset>, ReadError>,
+        out: &mut Effects,
+    ) {
+        match result {
+            Ok(Some(from)) => {
+                if let Some(search) = self.owner.searches.get_mut(&id) {
+                    search.next = from.max(search.start);
+                }
+                self.search_on(now, id, out);
+            }
+            Ok(None) => self.end_search(id, Ok(None)),
+            Err(error) => self.end_search(id, Err(read_rejection(error))),
+        }
+    }
+
+    /// Looks at batches, and reads more, until something has to be waited for.
+    fn search_on(&mut self, now: Now, id: SearchId, out: &mut Effects) {
+        loop {
+            let Some(search) = self.owner.searches.get_mut(&id) else { return };
+            match search.look() {
+                Some(Look::Found(found)) => return self.end_search(id, Ok(Some(found))),
+                Some(Look::Behind) => {}
+                Some(Look::Open { batch, epoch }) => {
+                    search.epoch = epoch;
+                    let (timestamp, from) = (search.timestamp, search.start);
+                    let job = self.owner.next_job(JobFor::Search(id));
+                    out.jobs.push((job, Job::FindRecord { batch, timestamp, from }));
+                    return;
+                }
+                None => {
+                    if !self.search_read(now, id, out) {
+                        return;
+                    }
+                }
+            }
+        }
+    }
+
+    /// Reads the next batches; false: they are awaited, or the search is over.
+    fn search_read(&mut self, now: Now, id: SearchId, out: &mut Effects) -> bool {
+        let Some(search) = self.owner.searches.get_mut(&id) else { return false };
+        if search.next >= search.limit {
+            self.end_search(id, Ok(None));
+            return false;
+        }
+        search.reads += 1;
+        if search.reads > limits::SEARCH_READS_MAX {
+            self.end_search(id, Err(Rejection::StorageDamaged));
+            return false;
+        }
+        let request = ReadRequest {
+            partition: search.partition,
+            from: search.next,
+            limit: search.limit,
+            bytes_max: limits::SEARCH_BYTES,
+            at_least_one: true,
+        };
+        let Ok((led, state)) = self.owner.led(request.partition) else {
+            self.end_search(id, Err(Rejection::UnknownPartition));
+            return false;
+        };
+        let strand = led.strand;
+        let mut output = Output::default();
+        let outcome = state.strand.read(now, request, &mut output);
+        self.carry(strand, output, out);
+        match outcome {
+            ReadOutcome::Ready(batches) => self.search_batches(id, Ok(batches)),
+            ReadOutcome::Pending(read) => {
+                self.owner.reads.insert((strand, read), ReadFor::Search(id));
+                false
+            }
+            ReadOutcome::Failed(error) => self.search_batches(id, Err(error)),
+        }
+    }
+
+    /// Takes read batches over; false: the search is over.
+    fn search_batches(&mut self, id: SearchId, result: Result<Batches, ReadError>) -> bool {
+        let Some(search) = self.owner.searches.get_mut(&id) else { return false };
+        match result {
+            Ok(batches) if !batches.slices.is_empty() => {
+                search.next = batches.next.max(search.next + 1);
+                search.unread = batches.slices;
+                search.unread.reverse();
+                true
+            }
+            Ok(_) => {
+                self.end_search(id, Ok(None));
+                false
+            }
+            Err(error) => {
+                self.end_search(id, Err(read_rejection(error)));
+                false
+            }
+        }
+    }
+
+    pub(super) fn on_search_read(
+        &mut self,
+        now: Now,
+        id: SearchId,
+        result: Result<Batches, ReadError>,
+        out: &mut Effects,
+    ) {
+        if self.search_batches(id, result) {
+            self.search_on(now, id, out);
+        }
+    }
+
+    pub(super) fn on_record_found(
+        &mut self,
+        now: Now,
+        id: SearchId,
+        found: Option<(Offset, i64)>,
+        out: &mut Effects,
+    ) {
+        let Some(search) = self.owner.searches.get(&id) else { return };
+        match found {
+            Some((offset, timestamp)) => {
+                let leader_epoch = search.epoch;
+                self.end_search(id, Ok(Some(FoundOffset { offset, timestamp, leader_epoch })));
+            }
+            None => self.search_on(now, id, out),
+        }
+    }
+
+    fn end_search(&mut self, id: SearchId, result: Result<Option<FoundOffset>, Rejection>) {
+        if let Some(search) = self.owner.searches.remove(&id) {
+            // R12: what is not durable is not there yet.
+            let visible = |found: &FoundOffset| found.offset < search.limit;
+            let result = result.map(|found| found.filter(visible));
+            self.answer(search.asker, Answer::FoundOffset(result));
+        }
+    }
+}
+
+enum Place {
+    Known(Option<FoundOffset>),
+    Search { timestamp: i64, start: Offset, limit: Offset },
+}
+
+impl Search {
+    /// Looks at the next batch that was read; `None`: there is none.
+    fn look(&mut self) -> Option<Look> {
+        let slice = self.unread.pop()?;
+        let Ok(batch) = Batch::parse(slice.bytes()) else { return Some(Look::Behind) };
+        if batch.bytes.len() < slice.len() {
+            self.unread.push(slice.slice(batch.bytes.len()..slice.len()));
+        }
+        let header = batch.header;
+        if header.max_timestamp < self.timestamp || header.end_offset() <= self.start {
+            return Some(Look::Behind);
+        }
+        let epoch = header.leader_epoch;
+        if is_compressed(header.attributes) {
+            return Some(Look::Open { batch: Bytes::copy_from_slice(batch.bytes), epoch });
+        }
+        let found = find_record(batch.bytes, self.timestamp, self.start);
+        Some(found.map_or(Look::Behind, |(offset, timestamp)| {
+            Look::Found(FoundOffset { offset, timestamp, leader_epoch: epoch })
+        }))
+    }
+}
+
+/// Whether records must be decompressed to be told apart: where the broker stamped the time, all
+/// have the batch's.
+fn is_compressed(attributes: Attributes) -> bool {
+    attributes.codec() != Ok(Codec::None)
+        && attributes.timestamp_type() == TimestampType::CreateTime
+}

@@ -1,0 +1,90 @@
+//! Retention in rounds: every partition is looked at once per check interval, a few per round, so
+//! that a hundred thousand of them cost nothing at once (rules 90 and 91, R23).
+
+use crate::base::Now;
+use crate::base::PartitionId;
+use crate::log::Log;
+use crate::partition::expired_start;
+use crate::shard::Effects;
+use crate::shard::Shard;
+use crate::shard::limits;
+
+/// Where the rounds stand.
+#[derive(Debug, Default)]
+pub(super) struct Sweep {
+    /// The partition after which the next round begins.
+    after: Option<PartitionId>,
+    /// Wall less monotonic time at the start, milliseconds.
+    clock_offset_ms: Option<i64>,
+    /// Retention waits because time cannot be trusted.
+    paused: bool,
+}
+
+impl Shard {
+    pub(in crate::shard) fn sweep_partitions(&mut self, now: Now, _out: &mut Effects) {
+        self.check_clock(now);
+        let count = self.owner.partitions.len() as u64;
+        let share = count.saturating_mul(limits::SWEEP_US / 1000);
+        let share = share.div_ceil(self.config.retention_check_ms.max(1)) as usize;
+        for _ in 0..share.min(limits::SWEEP_PARTITIONS_MAX) {
+            let next = match self.owner.retention.after {
+                Some(after) => {
+                    self.owner.partitions.range(after..).map(|(&id, _)| id).find(|&id| id > after)
+                }
+                None => self.owner.partitions.keys().next().copied(),
+            };
+            self.owner.retention.after = next;
+            let Some(partition) = next else { return };
+            self.retain(now, partition);
+        }
+    }
+
+    /// R23: retention pauses while the wall clock went another way than monotonic time, or was
+    /// implausible at the start against what the logs hold.
+    fn check_clock(&mut self, now: Now) {
+        let offset_ms = now.wall_ms.saturating_sub((now.mono_us / 1000) as i64);
+        let Some(at_start) = self.owner.retention.clock_offset_ms else {
+            self.owner.retention.clock_offset_ms = Some(self.plausible_offset(now, offset_ms));
+            return;
+        };
+        let drifted = offset_ms.abs_diff(at_start) > limits::CLOCK_DRIFT_MS.unsigned_abs();
+        if drifted != self.owner.retention.paused {
+            self.owner.retention.paused = drifted;
+            tracing::warn!(
+                paused = drifted,
+                "retention: the wall clock disagrees with elapsed time"
+            );
+        }
+    }
+
+    /// The offset to hold the wall clock to. At an implausible start it is the one that the newest
+    /// append speaks for, so that retention waits until the clock agrees with that again.
+    fn plausible_offset(&self, now: Now, offset_ms: i64) -> i64 {
+        let newest = self.owner.strands.values().flat_map(|state| state.strand.logs());
+        let Some(newest) = newest.map(|(_, log)| log.appended_ms()).max().filter(|&ms| ms > 0)
+        else {
+            return offset_ms;
+        };
+        let behind = newest.saturating_sub(now.wall_ms) > limits::CLOCK_BEHIND_MS;
+        let ahead = now.wall_ms.saturating_sub(newest) > limits::CLOCK_AHEAD_MS;
+        if behind || ahead {
+            return newest.saturating_sub((now.mono_us / 1000) as i64);
+        }
+        offset_ms
+    }
+
+    fn retain(&mut self, now: Now, partition: PartitionId) {
+        let expiration_ms = self.config.producer_expiration_ms;
+        let paused = self.owner.retention.paused;
+        let Ok((led, state)) = self.owner.led(partition) else { return };
+        state.strand.forget_producers(partition, now.wall_ms.saturating_sub(expiration_ms));
+        let empty = Log::default();
+        let start = expired_start(led, state.log(partition, &empty), now.wall_ms);
+        if let Some(to) = start.filter(|_| !paused)
+            && let Ok(sequence) = state.strand.move_start(partition, to)
+        {
+            led.last_sequence = sequence;
+            tracing::info!(?partition, to, "retention: log start moved");
+        }
+    }
+}
