@@ -87,6 +87,9 @@ impl<'a> Generator<'a> {
     }
 
     fn pick(&mut self, field: &'a FieldFacts, mode: Mode) -> Value {
+        // Fields of one type would else be alike, and their order would not show in the bytes.
+        let name = u64::from(crc32c::crc32c(field.name.as_bytes()));
+        self.rng = Rng::new(self.rng.next_u64() ^ name);
         let roll = match mode {
             Mode::Default => 0,
             Mode::Full => 3,

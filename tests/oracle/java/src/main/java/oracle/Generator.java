@@ -1,7 +1,9 @@
 package oracle;
 
 import java.nio.ByteBuffer;
+import java.nio.charset.StandardCharsets;
 import java.util.Map;
+import java.util.zip.CRC32C;
 import org.apache.kafka.common.Uuid;
 import org.apache.kafka.common.protocol.Message;
 import org.apache.kafka.common.protocol.types.BoundField;
@@ -20,7 +22,7 @@ final class Generator {
     /** What the fields of a message are to be. */
     enum Mode { DEFAULT, FULL, NULL, MIXED }
 
-    private final Rng rng;
+    private Rng rng;
 
     Generator(long seed) {
         rng = new Rng(seed);
@@ -47,6 +49,9 @@ final class Generator {
     }
 
     private void pick(Object message, Field field, Mode mode) throws ReflectiveOperationException {
+        CRC32C name = new CRC32C();
+        name.update(field.name.getBytes(StandardCharsets.UTF_8));
+        rng = new Rng(rng.next() ^ name.getValue());
         int roll = switch (mode) {
             case DEFAULT -> 0;
             case FULL -> 3;
