@@ -12,7 +12,6 @@
 
 use crate::base::LeaderEpoch;
 use crate::base::Offset;
-use crate::record::batch;
 use crate::record::batch::Attributes;
 use crate::record::batch::Batch;
 use crate::record::batch::BatchHeader;

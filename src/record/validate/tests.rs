@@ -3,6 +3,7 @@ use crate::base::Rng;
 use crate::record::HEADER_BYTES;
 use crate::record::NO_SEQUENCE;
 use crate::record::RefusalKind;
+use crate::record::batch;
 
 const NOW: i64 = 1_700_000_000_000;
 const HOUR: i64 = 3_600_000;
