@@ -333,6 +333,19 @@ impl Store {
         self.free.push(victim);
     }
 
+    /// What extents say and what batches say must be the same.
+    pub fn check(&self) {
+        let mut weights = vec![0; self.extents.len()];
+        for stored in self.batches.iter().filter(|stored| stored.bytes > 0) {
+            weights[stored.extent as usize] += weight_of(u64::from(stored.bytes));
+        }
+        assert_eq!(weights.iter().sum::<u64>(), self.live_weight);
+        for (extent, weight) in self.extents.iter().zip(weights) {
+            assert_eq!(extent.live_weight, weight, "an extent lost track of what lives in it");
+            assert!(EXTENT_OVERHEAD + extent.used + extent.footer <= self.config.extent_bytes);
+        }
+    }
+
     /// Tells the size of the facts that a checkpoint holds.
     pub fn note_facts(&mut self, partitions: u64, segments: u64) {
         self.checkpoint_bytes = partitions * CHECKPOINT_PARTITION

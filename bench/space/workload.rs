@@ -257,10 +257,14 @@ impl Writer<'_> {
         }
     }
 
-    /// The store is full: retention becomes shorter by half a percent, everywhere.
+    /// The store is full: retention becomes shorter by half a percent, everywhere. Segments roll by
+    /// time where none is closed.
     fn give_way(&mut self, store: &mut Store) {
         for living in &mut self.living {
             living.target -= living.target / 200;
+            if living.closed.is_empty() {
+                living.closed.extend(living.filling.iter_mut().map(std::mem::take));
+            }
             living.retire(store);
         }
     }
