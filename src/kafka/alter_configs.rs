@@ -50,6 +50,7 @@ pub fn ask(
     let mut alterations = Vec::new();
     for resource in request.resources {
         let named = IncrementalAlterConfigsResult {
+            error_message: None,
             resource_type: resource.resource_type,
             resource_name: resource.resource_name.clone(),
             ..IncrementalAlterConfigsResult::default()

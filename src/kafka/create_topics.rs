@@ -38,6 +38,7 @@ pub fn ask(request: CreateTopicsRequest) -> (Command, CreateTopicsAsked) {
     for topic in request.topics {
         let named = CreatableTopicResult {
             name: topic.name.clone(),
+            error_message: None,
             configs: Some(Vec::new()),
             ..CreatableTopicResult::default()
         };
