@@ -170,3 +170,23 @@ impl Extent {
         footer.len()
     }
 }
+
+/// Bytes as hex, 32 to a line: what golden tests compare.
+pub(super) fn hex(bytes: &[u8]) -> String {
+    let line = |line: &[u8]| line.iter().map(|byte| format!("{byte:02x}")).collect::<String>();
+    bytes.chunks(32).map(line).collect::<Vec<String>>().join("\n")
+}
+
+/// Flips a bit of every byte of `bytes` in turn and gives the positions at which nobody minded.
+pub(super) fn unseen_flips(bytes: &[u8], is_seen: impl Fn(&[u8]) -> bool) -> Vec<usize> {
+    let mut flipped = bytes.to_vec();
+    let mut unseen = Vec::new();
+    for at in 0..flipped.len() {
+        flipped[at] ^= 1 << (at % 8);
+        if !is_seen(&flipped) {
+            unseen.push(at);
+        }
+        flipped[at] = bytes[at];
+    }
+    unseen
+}

@@ -1,5 +1,8 @@
 //! The first page of an extent: which filling of it this is, and what came before (R4, R5).
 
+#[cfg(test)]
+mod tests;
+
 use crate::base::PAGE;
 use crate::base::StrandId;
 use crate::strand::fields::Fields;

@@ -8,6 +8,9 @@
 //! | runs | a table in pages (see `tree`): sorted by partition and offset, without overlaps |
 //! | trailer | one page ([`Trailer`]) |
 
+#[cfg(test)]
+mod tests;
+
 use crate::base::Mutant;
 use crate::base::PAGE;
 use crate::base::StrandId;

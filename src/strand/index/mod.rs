@@ -9,6 +9,9 @@
 //! | runs | a table in pages (see `tree`) that can be read one by one |
 //! | summary | per use and partition what the use holds ([`IndexSummary`]), 40 bytes each; zeros up to a page |
 
+#[cfg(test)]
+mod tests;
+
 use std::collections::BTreeMap;
 
 use crate::base::Offset;

@@ -19,6 +19,9 @@
 //! the timestamp, and width 0. A child: the partition u64 and offset i64 of its first run, its
 //! page u32, zeros u32.
 
+#[cfg(test)]
+mod tests;
+
 use crate::base::Offset;
 use crate::base::PAGE;
 use crate::base::PartitionId;

@@ -1,6 +1,9 @@
 //! The manifest: what a data directory is. One small file, replaced as a whole (written under
 //! another name, synced, renamed, its directory synced), never changed in place.
 
+#[cfg(test)]
+mod tests;
+
 use crate::base::NodeId;
 use crate::base::ShardId;
 use crate::base::StrandId;
