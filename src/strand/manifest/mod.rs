@@ -4,6 +4,7 @@
 #[cfg(test)]
 mod tests;
 
+use crate::base::Lifetime;
 use crate::base::NodeId;
 use crate::base::ShardId;
 use crate::base::StrandId;
@@ -20,14 +21,19 @@ pub const FORMAT: u16 = 1;
 pub const STRANDS_MAX: usize = 4096;
 
 const HEAD: usize = 72;
-const STRAND_BYTES: usize = 8;
+const STRAND_BYTES: usize = 12;
 
-/// Who drives a strand, and how long its extents are.
+const BRIEF: u8 = 0;
+const FINITE: u8 = 1;
+const ENDLESS: u8 = 2;
+
+/// Who drives a strand, what it is for, and how long its extents are.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct StrandPlace {
     pub strand: StrandId,
     pub shard: ShardId,
-    /// Fixed when the strand is made.
+    /// Of the partitions in it. Fixed when the strand is made, as is the length of its extents.
+    pub lifetime: Lifetime,
     pub extent_bytes: u32,
 }
 
@@ -40,7 +46,7 @@ pub struct StrandPlace {
 /// | 32 | secret, 16 bytes |
 /// | 48 | cluster id, 16 bytes |
 /// | 64 | generation u64 |
-/// | 72 | per strand: strand u16, shard u16, extent bytes u32 |
+/// | 72 | per strand: strand u16, shard u16, extent bytes u32, lifetime u8 (0 brief, 1 finite, 2 endless), 3 zeros |
 /// | … | CRC-32C of all before it u32, and the file ends |
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Manifest {
@@ -84,6 +90,12 @@ impl Manifest {
             fields.u16(place.strand.0);
             fields.u16(place.shard.0);
             fields.u32(place.extent_bytes);
+            fields.u8(match place.lifetime {
+                Lifetime::Brief => BRIEF,
+                Lifetime::Finite => FINITE,
+                Lifetime::Endless => ENDLESS,
+            });
+            fields.put(&[0; 3]);
         }
         let crc = crc32c::crc32c(&file[..length]);
         file[length..].copy_from_slice(&crc.to_le_bytes());
@@ -112,11 +124,7 @@ impl Manifest {
         let generation = fields.u64()?;
         let mut strands = Vec::with_capacity(count.min(STRANDS_MAX));
         for _ in 0..count {
-            strands.push(StrandPlace {
-                strand: StrandId(fields.u16()?),
-                shard: ShardId(fields.u16()?),
-                extent_bytes: fields.u32()?,
-            });
+            strands.push(strand_place(fields)?);
         }
         let is_ascending = strands.is_sorted_by(|one, next| one.strand < next.strand);
         (fields.is_empty() && is_ascending).then_some(Self {
@@ -127,4 +135,18 @@ impl Manifest {
             strands,
         })
     }
+}
+
+fn strand_place(fields: &mut Fields<'_>) -> Option<StrandPlace> {
+    let strand = StrandId(fields.u16()?);
+    let shard = ShardId(fields.u16()?);
+    let extent_bytes = fields.u32()?;
+    let lifetime = match fields.u8()? {
+        BRIEF => Lifetime::Brief,
+        FINITE => Lifetime::Finite,
+        ENDLESS => Lifetime::Endless,
+        _ => return None,
+    };
+    fields.array::<3>()?;
+    Some(StrandPlace { strand, shard, lifetime, extent_bytes })
 }

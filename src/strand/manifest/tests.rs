@@ -4,12 +4,17 @@ use crate::strand::fixture::KEY;
 use crate::strand::fixture::hex;
 
 fn sample() -> Manifest {
-    let place = |strand, shard, extent_bytes| StrandPlace {
+    let place = |strand, lifetime, extent_bytes| StrandPlace {
         strand: StrandId(strand),
-        shard: ShardId(shard),
+        shard: ShardId(1),
+        lifetime,
         extent_bytes,
     };
-    let strands = vec![place(0, 0, 64 << 20), place(1, 0, 64 << 20), place(u16::MAX, 0, 4 << 20)];
+    let strands = vec![
+        place(0, Lifetime::Brief, 64 << 20),
+        place(1, Lifetime::Finite, 64 << 20),
+        place(u16::MAX, Lifetime::Endless, 4 << 20),
+    ];
     Manifest { key: KEY, node: 1, cluster: [9; 16], generation: 3, strands }
 }
 
@@ -47,6 +52,7 @@ fn an_unknown_format_and_lies_are_refused() {
     assert_eq!(checked(|file| file[10] = 255), Err(ManifestFault::Damaged), "too many strands");
     assert_eq!(checked(|file| file[10] = 2), Err(ManifestFault::Damaged), "too few");
     assert_eq!(checked(|file| file[72] = 1), Err(ManifestFault::Damaged), "one strand twice");
+    assert_eq!(checked(|file| file[80] = 3), Err(ManifestFault::Damaged), "no such lifetime");
 }
 
 #[test]
@@ -55,7 +61,7 @@ fn the_format_of_a_manifest_is_frozen() {
         hex(&sample().encode()),
         "534c73746f72650a010003000100000007070707070707070707070707070707\n\
          6120736563726574206f66206f75727309090909090909090909090909090909\n\
-         030000000000000000000000000000040100000000000004ffff000000004000\n\
-         8ead3749"
+         0300000000000000000001000000000400000000010001000000000401000000\n\
+         ffff01000000400002000000ea6fe27f"
     );
 }
