@@ -64,9 +64,9 @@ pub fn read_call(frame: Bytes) -> Result<Call, CallFault> {
     Ok(Call { api, version, correlation: header.correlation_id, body })
 }
 
-/// Whether a frame asks for an append: such frames wait where others may pass.
-pub fn is_produce(frame: &[u8]) -> bool {
-    frame.first_chunk() == Some(&ApiKey::Produce.code().to_be_bytes())
+/// Whether a frame that was not read yet asks for `api`.
+pub fn asks(api: ApiKey, frame: &[u8]) -> bool {
+    frame.first_chunk() == Some(&api.code().to_be_bytes())
 }
 
 #[cfg(test)]

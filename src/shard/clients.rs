@@ -12,7 +12,8 @@ use super::connection::Connection;
 use super::limits;
 use crate::base::ConnId;
 use crate::base::Now;
-use crate::kafka::session::is_produce;
+use crate::kafka::session::asks;
+use crate::kafka::versions::ApiKey;
 use crate::shard::CloseReason;
 use crate::shard::Effects;
 
@@ -34,7 +35,7 @@ impl Clients {
     /// Puts the connection into the ring, if something of it can be taken.
     fn enter_ring(&mut self, conn: ConnId) {
         let Some(connection) = self.conns.get_mut(&conn) else { return };
-        if !connection.in_ring && connection.next_frame().is_some() && connection.has_room() {
+        if !connection.in_ring && connection.can_take() {
             connection.in_ring = true;
             self.ring.push_back(conn);
         }
@@ -110,14 +111,14 @@ impl Shard {
         loop {
             let hold = self.must_hold_produce();
             let Some(connection) = self.clients.conns.get_mut(&conn) else { return };
-            let frame_bytes = connection.next_frame().map(Bytes::len);
-            let Some(frame_bytes) = frame_bytes.filter(|_| connection.has_room()) else {
+            let takable = connection.can_take().then(|| connection.next_frame()).flatten();
+            let Some(frame_bytes) = takable.map(Bytes::len) else {
                 // It comes back with its next frame, or when an answer has left.
                 connection.in_ring = false;
                 connection.deficit = 0;
                 return;
             };
-            if hold && connection.next_frame().is_some_and(|frame| is_produce(frame)) {
+            if hold && connection.next_frame().is_some_and(|frame| asks(ApiKey::Produce, frame)) {
                 self.clients.held.push_back(conn);
                 return;
             }
@@ -132,6 +133,8 @@ impl Shard {
                 out.resumes.push(conn);
             }
             self.on_frame(now, conn, frame, out);
+            // What was answered at once counts before the next one is taken.
+            self.settle(now, out);
         }
     }
 

@@ -9,6 +9,7 @@ use bytes::Bytes;
 use super::limits;
 use super::outbox::Outbox;
 use crate::base::ConnId;
+use crate::kafka::session::asks;
 use crate::kafka::versions::ApiKey;
 use crate::shard::Part;
 use crate::shard::RequestId;
@@ -46,6 +47,7 @@ pub(super) struct Connection {
 #[derive(Debug)]
 struct Slot {
     frame_bytes: usize,
+    api: ApiKey,
     /// Who works on it, where that takes longer than a step.
     request: Option<RequestId>,
     /// Empty parts: there is no answer to this one (`acks=0`).
@@ -85,14 +87,23 @@ impl Connection {
         Some(frame)
     }
 
-    /// Whether another request may be taken: it has a place for the answer, and reads its answers.
-    pub(super) fn has_room(&self) -> bool {
-        self.slots.len() < limits::PIPELINE_MAX && self.outbox.bytes() < limits::OUTBOX_BYTES_MAX
+    /// Whether there is another request, and it may be taken: it has a place for the answer, the
+    /// client reads its answers, and it is not one fetch beside another, since what one of them
+    /// reads is bounded and what many read is not.
+    pub(super) fn can_take(&self) -> bool {
+        let Some(frame) = self.inbox.front() else { return false };
+        self.slots.len() < limits::PIPELINE_MAX
+            && self.outbox.bytes() < limits::OUTBOX_BYTES_MAX
+            && !(asks(ApiKey::Fetch, frame) && self.is_fetching())
+    }
+
+    fn is_fetching(&self) -> bool {
+        self.slots.iter().any(|slot| slot.api == ApiKey::Fetch)
     }
 
     /// Takes the next place in the order of answers.
-    pub(super) fn open_slot(&mut self, frame_bytes: usize) -> u64 {
-        self.slots.push_back(Slot { frame_bytes, request: None, answer: None });
+    pub(super) fn open_slot(&mut self, api: ApiKey, frame_bytes: usize) -> u64 {
+        self.slots.push_back(Slot { frame_bytes, api, request: None, answer: None });
         self.first_slot + self.slots.len() as u64 - 1
     }
 

@@ -61,6 +61,7 @@ impl Shard {
 
     /// Begins recovery of the strands. Called once, before the first event.
     pub fn start(&mut self, now: Now, out: &mut Effects) {
+        self.start_clock(now);
         self.start_strands(now, out);
         self.sweep_us = now.mono_us + limits::SWEEP_US;
     }

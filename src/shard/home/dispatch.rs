@@ -36,7 +36,7 @@ impl Shard {
                 return self.close(now, conn, CloseReason::Malformed(fault.to_string()), out);
             }
         };
-        let slot = connection.open_slot(frame_bytes);
+        let slot = connection.open_slot(call.api, frame_bytes);
         let Call { api, version, correlation, body } = call;
         let exchange = Exchange { conn, slot, api, version, correlation };
         self.dispatch(now, exchange, body, out);

@@ -15,12 +15,28 @@ pub(super) struct Sweep {
     /// The partition after which the next round begins.
     after: Option<PartitionId>,
     /// Wall less monotonic time at the start, milliseconds.
-    clock_offset_ms: Option<i64>,
+    clock_offset_ms: i64,
+    /// It was compared with what the logs hold.
+    clock_is_checked: bool,
     /// Retention waits because time cannot be trusted.
     paused: bool,
 }
 
+impl Sweep {
+    pub(super) fn start(now: Now) -> Self {
+        Self { clock_offset_ms: offset_ms(now), ..Self::default() }
+    }
+}
+
+fn offset_ms(now: Now) -> i64 {
+    now.wall_ms.saturating_sub((now.mono_us / 1000) as i64)
+}
+
 impl Shard {
+    pub(in crate::shard) fn start_clock(&mut self, now: Now) {
+        self.owner.retention = Sweep::start(now);
+    }
+
     pub(in crate::shard) fn sweep_partitions(&mut self, now: Now, _out: &mut Effects) {
         self.check_clock(now);
         let count = self.owner.partitions.len() as u64;
@@ -42,12 +58,12 @@ impl Shard {
     /// R23: retention pauses while the wall clock went another way than monotonic time, or was
     /// implausible at the start against what the logs hold.
     fn check_clock(&mut self, now: Now) {
-        let offset_ms = now.wall_ms.saturating_sub((now.mono_us / 1000) as i64);
-        let Some(at_start) = self.owner.retention.clock_offset_ms else {
-            self.owner.retention.clock_offset_ms = Some(self.plausible_offset(now, offset_ms));
-            return;
-        };
-        let drifted = offset_ms.abs_diff(at_start) > limits::CLOCK_DRIFT_MS.unsigned_abs();
+        if !self.owner.retention.clock_is_checked && self.strands_are_ready() {
+            self.owner.retention.clock_is_checked = true;
+            self.owner.retention.clock_offset_ms = self.plausible_offset(now);
+        }
+        let drift_ms = offset_ms(now).abs_diff(self.owner.retention.clock_offset_ms);
+        let drifted = drift_ms > limits::CLOCK_DRIFT_MS.unsigned_abs();
         if drifted != self.owner.retention.paused {
             self.owner.retention.paused = drifted;
             tracing::warn!(
@@ -59,18 +75,20 @@ impl Shard {
 
     /// The offset to hold the wall clock to. At an implausible start it is the one that the newest
     /// append speaks for, so that retention waits until the clock agrees with that again.
-    fn plausible_offset(&self, now: Now, offset_ms: i64) -> i64 {
+    fn plausible_offset(&self, now: Now) -> i64 {
+        let at_start = self.owner.retention.clock_offset_ms;
+        let wall_ms = at_start.saturating_add((now.mono_us / 1000) as i64);
         let newest = self.owner.strands.values().flat_map(|state| state.strand.logs());
         let Some(newest) = newest.map(|(_, log)| log.appended_ms()).max().filter(|&ms| ms > 0)
         else {
-            return offset_ms;
+            return at_start;
         };
-        let behind = newest.saturating_sub(now.wall_ms) > limits::CLOCK_BEHIND_MS;
-        let ahead = now.wall_ms.saturating_sub(newest) > limits::CLOCK_AHEAD_MS;
+        let behind = newest.saturating_sub(wall_ms) > limits::CLOCK_BEHIND_MS;
+        let ahead = wall_ms.saturating_sub(newest) > limits::CLOCK_AHEAD_MS;
         if behind || ahead {
             return newest.saturating_sub((now.mono_us / 1000) as i64);
         }
-        offset_ms
+        at_start
     }
 
     fn retain(&mut self, now: Now, partition: PartitionId) {

@@ -1,0 +1,222 @@
+use bytes::Bytes;
+use strandlog::kafka::errors::ErrorCode;
+use strandlog::kafka::messages::ApiVersionsRequest;
+use strandlog::kafka::messages::ProduceRequest;
+use strandlog::kafka::versions::ApiKey;
+use strandlog::shard::CloseReason;
+use strandlog::shard::limits;
+
+use crate::batch;
+use crate::harness::NodeOptions;
+use crate::harness::TestNode;
+use crate::harness::decode;
+use crate::harness::fetch_request;
+use crate::harness::produce_request;
+
+fn header(api: i16, version: i16, correlation: i32) -> Vec<u8> {
+    let mut frame = Vec::new();
+    frame.extend_from_slice(&api.to_be_bytes());
+    frame.extend_from_slice(&version.to_be_bytes());
+    frame.extend_from_slice(&correlation.to_be_bytes());
+    frame.extend_from_slice(&(-1_i16).to_be_bytes());
+    frame
+}
+
+#[test]
+fn api_versions_of_an_unknown_version_are_answered_in_version_0_with_error_35() {
+    let mut node = TestNode::single();
+    let client = node.connect(0);
+    let mut frame = header(18, 77, 5);
+    frame.extend_from_slice(&[0, 1, 2, 3]);
+    node.send(client.conn, frame.into());
+    node.run();
+    let frame = node.take_frames(client.conn).remove(0);
+    let (correlation, answer) = decode::<ApiVersionsRequest>(0, frame);
+    assert_eq!(correlation, 5);
+    assert_eq!(answer.error_code, ErrorCode::UnsupportedVersion.code());
+    let range: Vec<_> =
+        answer.api_keys.iter().map(|api| (api.api_key, api.min_version, api.max_version)).collect();
+    assert_eq!(range, [(18, 0, 4)]);
+    assert!(node.closed(client.conn).is_none());
+}
+
+#[test]
+fn api_versions_show_produce_from_version_0_on() {
+    let mut node = TestNode::single();
+    let mut client = node.connect(0);
+    let request = ApiVersionsRequest {
+        client_software_name: "story".to_owned(),
+        client_software_version: "1.0".to_owned(),
+        ..ApiVersionsRequest::default()
+    };
+    for version in 0..=4 {
+        let answer = client.call(&mut node, version, &request);
+        assert_eq!(answer.error_code, 0);
+        let produce = answer.api_keys.iter().find(|api| api.api_key == 0).expect("Produce");
+        assert_eq!((produce.min_version, produce.max_version), (0, 13));
+    }
+}
+
+#[test]
+fn what_is_no_request_closes_its_connection_and_no_other() {
+    let mut node = TestNode::single();
+    node.create_topic("t", 1, &[]);
+    let mut other = node.connect(0);
+    let unknown_api = header(ApiKey::Fetch.code() + 900, 0, 1);
+    let unknown_version = header(1, 99, 1);
+    let refused_version = header(0, 2, 1);
+    let torn_body = [header(1, 4, 1), vec![0, 0]].concat();
+    let lying_length = [header(1, 4, 1), vec![0x7f; 40]].concat();
+    for frame in [
+        Vec::new(),
+        vec![0; 7],
+        unknown_api,
+        unknown_version,
+        refused_version,
+        torn_body,
+        lying_length,
+    ] {
+        let client = node.connect(0);
+        node.send(client.conn, Bytes::from(frame.clone()));
+        node.run();
+        let reason = node.closed(client.conn);
+        assert!(matches!(reason, Some(CloseReason::Malformed(_))), "{frame:?}: {reason:?}");
+    }
+    assert_eq!(other.produce(&mut node, "t", 0, batch(1)).error_code, 0);
+}
+
+#[test]
+fn answers_leave_in_request_order_though_they_come_about_in_another() {
+    let mut node = TestNode::new(NodeOptions { shards: 2, ..NodeOptions::default() });
+    node.create_topic("t", 2, &[]);
+    let mut client = node.connect(0);
+    node.hold_disk = true;
+    let mut sent = Vec::new();
+    for partition in [0, 1, 0] {
+        sent.push(client.send(&mut node, 9, &produce_request("t", partition, batch(1), -1)));
+    }
+    let versions = ApiVersionsRequest::default();
+    sent.push(client.send(&mut node, 0, &versions));
+    node.run();
+    assert!(node.take_frames(client.conn).is_empty(), "what is ready waits for what came before");
+    node.hold_disk = false;
+    node.run();
+    let frames = node.take_frames(client.conn);
+    let correlations: Vec<_> = frames
+        .iter()
+        .map(|frame| i32::from_be_bytes(*frame.first_chunk().expect("a correlation id")))
+        .collect();
+    assert_eq!(correlations, sent);
+}
+
+#[test]
+fn appends_of_one_connection_to_one_partition_keep_their_order() {
+    for core in [0, 1] {
+        let mut node = TestNode::new(NodeOptions { shards: 2, ..NodeOptions::default() });
+        node.create_topic("t", 2, &[]);
+        let mut client = node.connect(core);
+        for count in 1..=40 {
+            client.send(&mut node, 9, &produce_request("t", 0, batch(count), -1));
+        }
+        node.run();
+        let mut next = 0;
+        for (index, (_, answer)) in
+            client.answers::<ProduceRequest>(&mut node, 9).into_iter().enumerate()
+        {
+            let answer = &answer.responses[0].partition_responses[0];
+            assert_eq!((answer.error_code, answer.base_offset), (0, next));
+            next += index as i64 + 1;
+        }
+        assert_eq!(next, 820);
+    }
+}
+
+#[test]
+fn a_pipeline_is_bounded_and_the_rest_stops_being_read() {
+    let mut node = TestNode::single();
+    node.create_topic("t", 1, &[]);
+    let mut client = node.connect(0);
+    node.hold_disk = true;
+    let count = limits::PIPELINE_MAX + limits::INBOX_FRAMES_MAX;
+    for _ in 0..count {
+        assert!(!node.is_paused(client.conn));
+        client.send(&mut node, 9, &produce_request("t", 0, batch(1), -1));
+        node.run();
+    }
+    assert!(node.is_paused(client.conn));
+    node.hold_disk = false;
+    node.run();
+    assert!(!node.is_paused(client.conn));
+    assert_eq!(client.answers::<ProduceRequest>(&mut node, 9).len(), count);
+}
+
+#[test]
+fn a_client_that_never_reads_is_not_served_any_more_and_then_closed() {
+    let mut node = TestNode::single();
+    node.create_topic("t", 1, &[]);
+    let mut client = node.connect(0);
+    let mut builder = strandlog::record::BatchBuilder::new();
+    builder.push(crate::harness::WALL_MS, None, Some(&vec![1; 600_000]), &[]);
+    assert_eq!(client.produce(&mut node, "t", 0, builder.finish()).error_code, 0);
+    node.set_deaf(client.conn, true);
+    let mut deaf = client;
+    for _ in 0..20 {
+        deaf.send(&mut node, 12, &fetch_request("t", &[(0, 0)], 0));
+    }
+    node.run();
+    let held = node.unread_bytes(deaf.conn);
+    assert!(held < limits::OUTBOX_BYTES_MAX + 700_000, "{held} bytes");
+    node.advance_ms(29_000);
+    assert!(node.closed(deaf.conn).is_none());
+    node.advance_ms(2_500);
+    assert_eq!(node.closed(deaf.conn), Some(&CloseReason::Slow));
+}
+
+#[test]
+fn a_connection_that_says_nothing_is_closed_after_its_time_but_not_one_that_waits() {
+    let mut node = TestNode::single();
+    node.create_topic("t", 1, &[]);
+    let idle = node.connect(0);
+    let mut waiting = node.connect(0);
+    waiting.send(&mut node, 12, &fetch_request("t", &[(0, 0)], 700_000));
+    node.advance_ms(598_000);
+    assert!(node.closed(idle.conn).is_none());
+    node.advance_ms(4_000);
+    assert_eq!(node.closed(idle.conn), Some(&CloseReason::Idle));
+    assert!(node.closed(waiting.conn).is_none());
+}
+
+#[test]
+fn a_connection_that_goes_leaves_nothing_behind() {
+    let mut node = TestNode::new(NodeOptions { shards: 2, ..NodeOptions::default() });
+    node.create_topic("t", 2, &[]);
+    let mut client = node.connect(0);
+    client.send(&mut node, 12, &fetch_request("t", &[(0, 0), (1, 0)], 60_000));
+    client.send(&mut node, 9, &produce_request("t", 0, batch(1), -1));
+    node.hold_disk = true;
+    node.run();
+    node.hang_up(client.conn);
+    node.hold_disk = false;
+    node.run();
+    let mut other = node.connect(1);
+    assert_eq!(other.fetch(&mut node, "t", 0, 0).high_watermark, 1, "what was taken is done");
+}
+
+#[test]
+fn small_requests_pass_large_ones() {
+    let mut node = TestNode::single();
+    node.create_topic("t", 1, &[("max.message.bytes", "20000000")]);
+    let mut large = node.connect(0);
+    let mut small = node.connect(0);
+    let mut builder = strandlog::record::BatchBuilder::new();
+    builder.push(crate::harness::WALL_MS, None, Some(&vec![1; 900_000]), &[]);
+    let records = builder.finish();
+    for _ in 0..4 {
+        large.send(&mut node, 9, &produce_request("t", 0, records.clone(), -1));
+    }
+    small.send(&mut node, 9, &produce_request("t", 0, batch(1), -1));
+    node.run();
+    let (_, answer) = small.answers::<ProduceRequest>(&mut node, 9).remove(0);
+    assert_eq!(answer.responses[0].partition_responses[0].base_offset, 0);
+    assert_eq!(large.answers::<ProduceRequest>(&mut node, 9).len(), 4);
+}
