@@ -4,6 +4,7 @@
 use crate::kafka::errors::ErrorCode;
 use crate::metadata::Image;
 use crate::metadata::Listener;
+use crate::metadata::Outcome;
 use crate::metadata::Refusal;
 use crate::metadata::RefusalKind;
 
@@ -93,9 +94,12 @@ impl AdminError {
         Self::new(ErrorCode::InvalidRequest, message)
     }
 
-    /// The controller has too much to do, or its log takes nothing at the moment.
-    pub(super) fn unavailable() -> Self {
-        let message = "The controller takes no changes at the moment. Nothing was done.";
+    /// What an outcome without results means for every part.
+    pub(super) fn of(outcome: &Outcome) -> Self {
+        let message = match outcome {
+            Outcome::TimedOut => ErrorCode::RequestTimedOut.message(),
+            _ => "The controller takes no changes at the moment. Nothing was done.",
+        };
         Self::new(ErrorCode::RequestTimedOut, message)
     }
 }
@@ -127,22 +131,24 @@ pub(super) enum Part<T> {
 }
 
 /// The answers of `parts` in their order. `finish` completes those that were asked with their
-/// result; `results` is `None` where the controller did nothing.
+/// result; an error stands for all of them.
 pub(super) fn merge<T, R>(
     parts: Vec<Part<T>>,
-    results: Option<Vec<Result<R, Refusal>>>,
+    results: Result<Vec<Result<R, Refusal>>, AdminError>,
     finish: impl Fn(T, Result<R, AdminError>) -> T,
 ) -> Vec<T> {
-    let mut results = results.map(Vec::into_iter);
-    let answer = |part| match part {
-        Part::Answered(answer) => answer,
-        Part::Asked(answer) => {
-            let result = results.as_mut().and_then(Iterator::next);
-            let result = result.map_or(Err(AdminError::unavailable()), |r| r.map_err(Into::into));
-            finish(answer, result)
-        }
+    let (mut results, failed) = match results {
+        Ok(results) => (results.into_iter(), AdminError::of(&Outcome::Unavailable)),
+        Err(error) => (Vec::new().into_iter(), error),
     };
-    parts.into_iter().map(answer).collect()
+    let mut answer = |part| match part {
+        Part::Answered(answer) => answer,
+        Part::Asked(answer) => match results.next() {
+            Some(result) => finish(answer, result.map_err(Into::into)),
+            None => finish(answer, Err(failed.clone())),
+        },
+    };
+    parts.into_iter().map(&mut answer).collect()
 }
 
 #[cfg(test)]

@@ -166,7 +166,10 @@ fn operation(config: IncrementalAlterableConfig) -> Result<(String, Operation), 
 
 impl AlterConfigsAsked {
     pub fn answer(self, outcome: Outcome) -> IncrementalAlterConfigsResponse {
-        let results = if let Outcome::Altered(results) = outcome { Some(results) } else { None };
+        let results = match outcome {
+            Outcome::Altered(results) => Ok(results),
+            other => Err(AdminError::of(&other)),
+        };
         let responses = merge(self.parts, results, |named, result| match result {
             Ok(()) => named,
             Err(error) => refused(named, error),

@@ -49,7 +49,10 @@ pub fn ask(request: CreatePartitionsRequest) -> (Command, CreatePartitionsAsked)
 
 impl CreatePartitionsAsked {
     pub fn answer(self, outcome: Outcome) -> CreatePartitionsResponse {
-        let results = if let Outcome::Grown(results) = outcome { Some(results) } else { None };
+        let results = match outcome {
+            Outcome::Grown(results) => Ok(results),
+            other => Err(AdminError::of(&other)),
+        };
         let results = merge(self.parts, results, |named, result| match result {
             Ok(()) => named,
             Err(error) => refused(named, error),

@@ -81,7 +81,10 @@ fn new_topic(topic: CreatableTopic) -> NewTopic {
 
 impl CreateTopicsAsked {
     pub fn answer(self, outcome: Outcome) -> CreateTopicsResponse {
-        let results = if let Outcome::Created(results) = outcome { Some(results) } else { None };
+        let results = match outcome {
+            Outcome::Created(results) => Ok(results),
+            other => Err(AdminError::of(&other)),
+        };
         let topics = merge(self.parts, results, |named, result| match result {
             Ok(created) => described(named, created),
             Err(error) => refused(named, error),

@@ -116,7 +116,10 @@ fn refuse_aliases(
 
 impl DeleteTopicsAsked {
     pub fn answer(self, outcome: Outcome) -> DeleteTopicsResponse {
-        let results = if let Outcome::Deleted(results) = outcome { Some(results) } else { None };
+        let results = match outcome {
+            Outcome::Deleted(results) => Ok(results),
+            other => Err(AdminError::of(&other)),
+        };
         let responses = merge(self.parts, results, |named, result| match result {
             Ok(DeletedTopic { id, name }) => {
                 DeletableTopicResult { name: Some(name), topic_id: id, ..named }

@@ -95,6 +95,8 @@ pub enum Outcome {
     },
     /// Nothing was done: the controller has too much to do, or its log takes nothing.
     Unavailable,
+    /// It was not done in time, and may still be.
+    TimedOut,
 }
 
 /// A topic that exists, or would without `validate_only`.

@@ -40,6 +40,20 @@ pub struct Layout {
     pub listeners: Vec<Listener>,
 }
 
+impl Default for Layout {
+    /// Node 1 with one core, one strand, and nothing that clients could connect to.
+    fn default() -> Self {
+        Self {
+            node: 1,
+            rack: None,
+            shards: 1,
+            strands: BTreeMap::from([(StrandId(0), (ShardId(0), Lifetime::Finite))]),
+            advertise: Advertise::Node,
+            listeners: Vec::new(),
+        }
+    }
+}
+
 /// How many brokers clients are shown.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Advertise {

@@ -35,6 +35,9 @@ use crate::record::Batch;
 /// The cluster that [`started`] forms.
 pub(crate) const CLUSTER: TopicId = TopicId([7; 16]);
 
+/// Of a command whose outcome a test does not look at.
+pub(crate) const NOBODY: Ticket = Ticket { shard: ShardId(0), number: 0 };
+
 /// The journal's memory.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Tape {
@@ -157,7 +160,7 @@ impl Desk {
         self.number += 1;
         let ticket = Ticket { shard: ShardId(0), number: self.number };
         let mut out = ControllerOutput::default();
-        self.controller.on_command(1, Some(ticket), command, &mut self.tape, &mut out);
+        self.controller.on_command(1, ticket, command, &mut self.tape, &mut out);
         let mut answers = out.answers;
         answers.extend(self.settle());
         let (answered, outcome) = answers.pop().expect("an answer");

@@ -25,6 +25,7 @@ use crate::metadata::SnapshotWriter;
 use crate::metadata::State;
 use crate::metadata::TopicRef;
 use crate::metadata::rig::Desk;
+use crate::metadata::rig::NOBODY;
 use crate::metadata::rig::Tape;
 
 fn texts() -> impl Strategy<Value = String> {
@@ -194,7 +195,7 @@ proptest! {
         for step in steps {
             match step {
                 Step::Ask(command) => {
-                    desk.controller.on_command(1, None, command, &mut desk.tape, &mut out);
+                    desk.controller.on_command(1, NOBODY, command, &mut desk.tape, &mut out);
                 }
                 Step::Durable => {
                     let durable = desk.tape.newest();

@@ -1,6 +1,11 @@
 //! What a shard is told when it is made. Values only; the settings behind them are `config`'s.
 
+use std::sync::Arc;
+
 use crate::base::ShardId;
+use crate::base::TopicId;
+use crate::metadata::Layout;
+use crate::metadata::Settings;
 
 /// Limits and paces of one shard.
 #[derive(Clone, Debug)]
@@ -22,8 +27,14 @@ pub struct ShardConfig {
     pub retention_check_ms: u64,
     /// Storage memory that answers may pin before slices are copied out of it (R19), in bytes.
     pub pinned_bytes_max: usize,
-    /// Seeds what need not be secret: ids of fetch sessions.
+    /// Seeds what need not be secret: ids of fetch sessions and of topics.
     pub seed: u64,
+    /// The node, its cores and strands, and how it shows itself. The same on every shard.
+    pub layout: Arc<Layout>,
+    /// The node's configuration as clients may ask for it. The same on every shard.
+    pub settings: Arc<Settings>,
+    /// What a new store calls its cluster; random. One that exists keeps its name.
+    pub cluster: TopicId,
 }
 
 impl Default for ShardConfig {
@@ -40,6 +51,9 @@ impl Default for ShardConfig {
             retention_check_ms: 300_000,
             pinned_bytes_max: 64 << 20,
             seed: 0,
+            layout: Arc::default(),
+            settings: Arc::default(),
+            cluster: TopicId([1; 16]),
         }
     }
 }

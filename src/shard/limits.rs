@@ -57,3 +57,21 @@ pub const SEARCH_READS_MAX: u32 = 64;
 
 /// Bytes of one read of a search by time.
 pub const SEARCH_BYTES: u32 = 1 << 20;
+
+/// Commands of one shard that the controller has not answered. Beyond it requests that change
+/// metadata are told to come again.
+pub const COMMANDS_MAX: usize = 256;
+
+/// How long a request that changes metadata may be waited for, in milliseconds, whatever it asks.
+pub const COMMAND_TIMEOUT_MS_MIN: i32 = 1_000;
+pub const COMMAND_TIMEOUT_MS_MAX: i32 = 600_000;
+
+/// The same where the request says nothing: Kafka's `request.timeout.ms`.
+pub const COMMAND_TIMEOUT_MS: i32 = 30_000;
+
+/// Between two attempts to begin this life of the node while the metadata strand takes nothing, in
+/// microseconds.
+pub const START_RETRY_US: u64 = 10_000;
+
+/// Bytes of one read of the metadata strand while it is replayed.
+pub const REPLAY_BYTES: u32 = 1 << 20;

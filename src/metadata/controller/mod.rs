@@ -164,17 +164,17 @@ impl Controller {
         self.term
     }
 
-    /// A command of a shard. Without a ticket nobody waits for its outcome.
+    /// A command of a shard.
     pub fn on_command(
         &mut self,
         now_ms: i64,
-        ticket: Option<Ticket>,
+        ticket: Ticket,
         command: Command,
         journal: &mut dyn Journal,
         out: &mut ControllerOutput,
     ) {
-        if self.answers.len() >= COMMANDS_MAX || self.appended.len() >= COMMANDS_MAX {
-            out.answers.extend(ticket.map(|ticket| (ticket, Outcome::Unavailable)));
+        if self.answers.len() >= COMMANDS_MAX {
+            out.answers.push((ticket, Outcome::Unavailable));
             return;
         }
         let mut plan = Plan::new(&self.head);
@@ -187,10 +187,8 @@ impl Controller {
                 Err(JournalFull) => Outcome::Unavailable,
             }
         };
-        if let Some(ticket) = ticket {
-            self.answers.push_back((self.head.index(), ticket, outcome));
-            self.release(out);
-        }
+        self.answers.push_back((self.head.index(), ticket, outcome));
+        self.release(out);
     }
 
     fn decide(&mut self, plan: &mut Plan, command: Command) -> (Outcome, bool) {

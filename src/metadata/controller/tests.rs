@@ -22,6 +22,7 @@ use crate::metadata::Ticket;
 use crate::metadata::TopicRef;
 use crate::metadata::controller::COMMANDS_MAX;
 use crate::metadata::rig::Desk;
+use crate::metadata::rig::NOBODY;
 use crate::metadata::rig::layout;
 use crate::metadata::rig::settings;
 
@@ -65,7 +66,7 @@ fn an_answer_waits_until_it_is_durable_and_every_shard_has_the_image() {
     let mut out = ControllerOutput::default();
     let ticket = Ticket { shard: ShardId(1), number: 9 };
     let command = create(vec![topic("a", 1)]);
-    desk.controller.on_command(1, Some(ticket), command, &mut desk.tape, &mut out);
+    desk.controller.on_command(1, ticket, command, &mut desk.tape, &mut out);
     assert!(out.answers.is_empty() && out.publications.is_empty(), "nothing is durable");
 
     desk.controller.on_durable(1, desk.tape.newest(), &mut desk.tape, &mut out);
@@ -86,12 +87,14 @@ fn a_refusal_that_rests_on_what_is_not_durable_waits_for_it() {
     let mut desk = Desk::new();
     let mut out = ControllerOutput::default();
     let ticket = Ticket { shard: ShardId(0), number: 1 };
-    desk.controller.on_command(1, None, create(vec![topic("a", 1)]), &mut desk.tape, &mut out);
+    desk.controller.on_command(1, NOBODY, create(vec![topic("a", 1)]), &mut desk.tape, &mut out);
     let again = create(vec![topic("a", 1)]);
-    desk.controller.on_command(1, Some(ticket), again, &mut desk.tape, &mut out);
+    desk.controller.on_command(1, ticket, again, &mut desk.tape, &mut out);
     assert!(out.answers.is_empty());
     let answers = desk.settle();
-    assert!(matches!(&answers[..], [(answered, _)] if *answered == ticket));
+    assert!(
+        matches!(&answers[..], [(first, _), (answered, _)] if (*first, *answered) == (NOBODY, ticket))
+    );
 }
 
 #[test]
@@ -111,12 +114,12 @@ fn too_many_commands_are_told_to_come_again() {
     for number in 0..COMMANDS_MAX as u64 {
         let ticket = Ticket { shard: ShardId(0), number };
         let command = create(vec![topic(&format!("t{number}"), 1)]);
-        desk.controller.on_command(1, Some(ticket), command, &mut desk.tape, &mut out);
+        desk.controller.on_command(1, ticket, command, &mut desk.tape, &mut out);
     }
     assert!(out.answers.is_empty());
     let ticket = Ticket { shard: ShardId(0), number: 5_000 };
     let command = create(vec![topic("more", 1)]);
-    desk.controller.on_command(1, Some(ticket), command, &mut desk.tape, &mut out);
+    desk.controller.on_command(1, ticket, command, &mut desk.tape, &mut out);
     assert_eq!(out.answers, [(ticket, Outcome::Unavailable)]);
     assert_eq!(desk.settle().len(), COMMANDS_MAX);
     assert!(desk.image.topic("more").is_none());
