@@ -226,7 +226,7 @@ impl Strand {
             from: facts.from,
             needs,
             start: self.start,
-            next_use: self.commit.next_use(),
+            next_use: self.extents.highest_use() + 1,
             next_index: self.next_index,
             wall_ms: now.wall_ms,
             extents: self.extents.iter().filter_map(record).collect(),

@@ -252,11 +252,6 @@ impl Commit {
         self.gathering.is_empty() && self.closed.is_empty() && self.in_flight.is_empty()
     }
 
-    /// The lowest use number that no use of this start has.
-    pub(super) fn next_use(&self) -> u64 {
-        self.next_use
-    }
-
     /// Uses that were planned and still want an extent.
     pub(super) fn unopened(&self) -> usize {
         self.unopened.len()

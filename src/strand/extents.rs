@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use crate::strand::ExtentId;
 use crate::strand::IndexId;
+use crate::strand::Use;
 
 /// Where an extent is in its life. A checkpoint keeps less of it: `checkpoint::ExtentState`.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -102,6 +103,14 @@ impl Extents {
             self.uses.insert(extent.use_number, id);
         }
         self.extents.insert(id, extent);
+    }
+
+    /// A use that does not count: nobody was ever told of anything in it. Its extent is free once
+    /// both slots hold the end of what does count, `proven` (R5).
+    pub(super) fn insert_dead(&mut self, place: Use, proven: u64) {
+        self.uses.remove(&place.number);
+        let life = Life::Dead { killer: proven };
+        self.insert(place.extent, Extent { use_number: place.number, ..Extent::new(life) });
     }
 
     pub(super) fn remove(&mut self, id: ExtentId) {

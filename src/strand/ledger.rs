@@ -45,17 +45,24 @@ impl Ledger {
         }
     }
 
-    /// Adds a frame; `bytes` is the whole of it.
-    pub(super) fn add(&mut self, sequence: u64, position: u32, bytes: &[u8], table: &[TableEntry]) {
+    /// Adds a frame of `frame_bytes`; `head` is its header and table, and may be more of it.
+    pub(super) fn add(
+        &mut self,
+        sequence: u64,
+        position: u32,
+        frame_bytes: u32,
+        head: &[u8],
+        table: &[TableEntry],
+    ) {
         let table_bytes: usize = table.iter().map(|entry| entry_bytes(&entry.entry)).sum();
-        self.tables.extend_from_slice(&bytes[FRAME_HEADER..FRAME_HEADER + table_bytes]);
+        self.tables.extend_from_slice(&head[FRAME_HEADER..FRAME_HEADER + table_bytes]);
         self.frames.push(LedgerFrame {
             sequence,
             position,
             entries: table.len() as u32,
             table_bytes: table_bytes as u32,
         });
-        self.frames_end = position + bytes.len() as u32;
+        self.frames_end = position + frame_bytes;
         for run in runs_of(table) {
             self.runs.insert(PlacedRun { place: self.place, run });
         }

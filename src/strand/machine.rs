@@ -122,7 +122,6 @@ impl Strand {
     /// Begins recovery. Ends with `Notice::Ready` or `Notice::Fatal`.
     pub fn start(&mut self, _now: Now, out: &mut Output) {
         assert!(matches!(self.phase, Phase::Made), "a strand starts once");
-        self.phase = Phase::Recovering(Box::new(Recovery::new()));
         self.begin_recovery(out);
     }
 
@@ -138,6 +137,7 @@ impl Strand {
             }
             Purpose::Allocate { extent } => self.on_allocated(now, extent, &outcome, out),
             Purpose::RemoveExtent { extent } => self.on_extent_removed(extent, &outcome, out),
+            Purpose::RemoveIndex { index } => self.on_index_removed(index, &outcome, out),
             Purpose::Checkpoint => self.on_checkpoint(outcome, out),
             Purpose::Recovery => self.on_recovery(now, token, outcome, out),
             Purpose::Reading => self.on_read_outcome(token, outcome, out),

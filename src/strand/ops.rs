@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use crate::strand::ExtentId;
+use crate::strand::IndexId;
 use crate::strand::Op;
 use crate::strand::Output;
 use crate::strand::Token;
@@ -27,6 +28,9 @@ pub(super) enum Purpose {
     },
     RemoveExtent {
         extent: ExtentId,
+    },
+    RemoveIndex {
+        index: IndexId,
     },
     Checkpoint,
     Recovery,

@@ -6,6 +6,7 @@ use crate::strand::Entry;
 use crate::strand::ExtentId;
 use crate::strand::Fatal;
 use crate::strand::File;
+use crate::strand::IndexId;
 use crate::strand::IoFailure;
 use crate::strand::Notice;
 use crate::strand::Op;
@@ -17,6 +18,7 @@ use crate::strand::extents::Extent;
 use crate::strand::extents::Life;
 use crate::strand::machine::Strand;
 use crate::strand::ops::Purpose;
+use crate::strand::recover::Recovery;
 
 /// Extents that producers leave alone (R16): one for evacuation, one for the next start.
 const RESERVE: usize = 2;
@@ -51,11 +53,17 @@ pub(super) struct Space {
     pub is_full: bool,
     /// Something may have died since live bytes were last computed.
     pub has_changed: bool,
+    /// Damage was found: nothing is given back before both slots are past this sequence (R5).
+    held_until: Option<u64>,
 }
 
 impl Space {
     pub(super) fn changed(&mut self) {
         self.has_changed = true;
+    }
+
+    pub(super) fn hold_until(&mut self, sequence: u64) {
+        self.held_until = Some(sequence);
     }
 }
 
@@ -124,14 +132,18 @@ impl Strand {
         }
         // The first checkpoint comes before the first extent: a store with extents and without a
         // slot that counts is damaged, not fresh (R14).
-        if !self.is_running() || !self.checkpoints.has_slot() {
+        if !self.is_writing() || !self.checkpoints.has_slot() {
             return;
         }
         let ready = self.extents.count(Life::Ready);
         let preparing = self.extents.count(Life::Preparing);
         let waited_for = self.commit.unopened();
         // One more than the reserve: a disk that is full says so while the reserve is whole.
-        let wanted = (self.config.ready_extents as usize).max(RESERVE + 1) + waited_for;
+        let ahead = (self.config.ready_extents as usize).max(RESERVE + 1);
+        // A strand that nothing was ever written to takes no space.
+        let is_unused = waited_for == 0 && self.extents.len() == 0;
+        let is_idle = is_unused || !self.is_running();
+        let wanted = if is_idle { waited_for } else { ahead + waited_for };
         let has_room = self.extents.len() < self.config.extents_max as usize
             && self.space.denied_until.is_none();
         let is_urgent = ready < waited_for && preparing < PREPARING_MAX;
@@ -207,8 +219,11 @@ impl Strand {
         }
     }
 
-    fn recycling_is_held(&self) -> bool {
-        false
+    /// R5: while damage is unresolved nothing is freed. It is resolved when both slots hold what
+    /// was made of it.
+    pub(super) fn recycling_is_held(&self) -> bool {
+        let Some(until) = self.space.held_until else { return false };
+        self.checkpoints.passed().is_none_or(|passed| passed <= until)
     }
 
     pub(super) fn on_extent_removed(
@@ -225,6 +240,13 @@ impl Strand {
         self.extents.remove(extent);
     }
 
+    pub(super) fn on_index_removed(&mut self, index: IndexId, outcome: &Outcome, out: &mut Output) {
+        if let Outcome::Failed(failure) = outcome {
+            let what = format!("removing index file {} failed: {failure:?}", index.0);
+            self.fail(Fatal::WriteFailed { what }, out);
+        }
+    }
+
     pub(super) fn recycle_use(&mut self, use_number: u64, out: &mut Output) {
         let index = self.extents.used(use_number).and_then(|extent| extent.index);
         if index.is_none() {
@@ -235,6 +257,16 @@ impl Strand {
         self.figures.recycled += 1;
         if self.full_is_over() {
             self.note_full(false, out);
+        }
+    }
+
+    /// Index files that neither slot names: left over from a process that died (R13).
+    pub(super) fn remove_orphans(&mut self, recovery: &Recovery, out: &mut Output) {
+        for index in recovery.listed_indexes() {
+            if !self.checkpoints.names(index) {
+                let op = Op::Remove { file: File::Index(index) };
+                self.ops.issue(Purpose::RemoveIndex { index }, op, out);
+            }
         }
     }
 

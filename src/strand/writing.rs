@@ -202,7 +202,8 @@ impl Strand {
         self.checkpoints.wrote(now, frame.block.len() as u64);
         let mut ledgers = self.ledgers.iter_mut();
         let ledger = ledgers.find(|ledger| ledger.place == place).expect("an open use has one");
-        ledger.add(frame.sequence, frame.position, frame.block.bytes(), &frame.table);
+        let bytes = frame.block.bytes();
+        ledger.add(frame.sequence, frame.position, bytes.len() as u32, bytes, &frame.table);
         if frame.seals {
             self.extents.seal(frame.use_number, frame.sequence);
             let sealed = self.ledgers.pop_front().expect("uses are sealed in order");

@@ -80,6 +80,11 @@ impl<'a> Frame<'a> {
         &self.bytes[FRAME_HEADER..self.header.payload_start() as usize]
     }
 
+    /// Header and table as they lie on disk.
+    pub(in crate::strand) fn head_bytes(&self) -> &'a [u8] {
+        &self.bytes[..self.header.payload_start() as usize]
+    }
+
     /// The batch of the table's entry `number`; empty for an entry without one.
     pub fn batch(&self, number: usize) -> &'a [u8] {
         let entry = self.table.get(number);

@@ -1,6 +1,7 @@
 //! The strand over a disk in memory.
 
 mod disk;
+mod recovering;
 mod writing;
 
 use bytes::Bytes;

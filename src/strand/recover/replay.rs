@@ -1,0 +1,361 @@
+//! What recovery found becomes the strand's state: judged use by use, replayed entry by entry as it
+//! ran live (R10–R12).
+
+use std::collections::BTreeMap;
+
+use crate::base::Mutant;
+use crate::base::Now;
+use crate::base::Offset;
+use crate::base::PartitionId;
+use crate::log::Log;
+use crate::strand::Damage;
+use crate::strand::DamageReport;
+use crate::strand::Entry;
+use crate::strand::EntryId;
+use crate::strand::ExtentId;
+use crate::strand::File;
+use crate::strand::Notice;
+use crate::strand::Output;
+use crate::strand::PlacedRun;
+use crate::strand::Predecessor;
+use crate::strand::checkpoint::ExtentState;
+use crate::strand::extents::Extent;
+use crate::strand::extents::Life;
+use crate::strand::ledger::Ledger;
+use crate::strand::ledger::stored_bytes;
+use crate::strand::machine::Phase;
+use crate::strand::machine::Strand;
+use crate::strand::recover::Recovery;
+use crate::strand::recover::chain::Closing;
+use crate::strand::recover::chain::Link;
+use crate::strand::recover::contents::Contents;
+use crate::strand::recover::contents::FoundFooter;
+use crate::strand::recover::contents::FoundFrame;
+use crate::strand::recover::judge;
+use crate::strand::runs_of;
+
+/// R11: how far ends are advanced where a table was lost. More than a lost frame can have held.
+const LOST_OFFSETS: Offset = 1 << 32;
+
+/// What is gathered over all uses.
+struct Replay {
+    /// Replay changes logs from this sequence on; what is older is in the checkpoint.
+    from: u64,
+    /// The last sequence that counts, and the use that holds it.
+    last: Option<Predecessor>,
+    /// The highest sequence ever seen, void ones included.
+    highest_sequence: u64,
+    /// The last sequence at which each partition's end was told.
+    told: BTreeMap<PartitionId, u64>,
+    /// The highest sequence whose table is lost.
+    lost: Option<u64>,
+    is_damaged: bool,
+    /// Nothing counts from here on: an earlier use has a torn tail.
+    is_torn: bool,
+}
+
+impl Strand {
+    pub(super) fn finish_recovery(
+        &mut self,
+        now: Now,
+        mut recovery: Box<Recovery>,
+        out: &mut Output,
+    ) {
+        let head = std::mem::take(&mut recovery.head);
+        let headers = recovery.headers.iter().map(|header| header.first_sequence);
+        let highest = headers.max().unwrap_or(0).max(head.needs).max(head.from.saturating_sub(1));
+        let mut replay = Replay {
+            from: head.from,
+            last: None,
+            highest_sequence: highest,
+            told: BTreeMap::new(),
+            lost: None,
+            is_damaged: false,
+            is_torn: false,
+        };
+        for (extent, _) in &recovery.listing.extents {
+            self.extents.insert(*extent, Extent::new(Life::Ready));
+        }
+        for index in head.indexes {
+            self.indexes.insert(index.index, index);
+        }
+        let listed = recovery.listing.indexes.iter().map(|(index, _)| index.0 + 1);
+        self.next_index = listed.max().unwrap_or(1).max(head.next_index).max(1);
+        for number in 0..recovery.chain.links.len() {
+            self.replay_link(&mut recovery, number, head.needs, &mut replay, out);
+        }
+        for place in &recovery.chain.gone {
+            report(place.extent, 0, None, Damage::Header, out);
+            replay.is_damaged = true;
+        }
+        let proven = replay.last.map_or(0, |last| last.closing_end);
+        for place in std::mem::take(&mut recovery.chain.void) {
+            self.extents.insert_dead(place, proven);
+        }
+        self.resume(now, &recovery, &replay, out);
+    }
+
+    /// Entries may be taken in from here on.
+    fn resume(&mut self, now: Now, recovery: &Recovery, replay: &Replay, out: &mut Output) {
+        let chain = &recovery.chain;
+        self.start = chain.highest_start + 1;
+        self.extents.note_use(chain.highest_use);
+        let proven = replay.last.map_or(0, |last| last.closing_end);
+        // Frames that were in flight when the last process died may hold any of the next K.
+        let seen = replay.highest_sequence.max(proven);
+        let first = seen + u64::from(self.config.in_flight_max) + 1;
+        self.commit.resume(proven, first, self.extents.highest_use() + 1);
+        self.predecessor = replay.last;
+        self.phase = Phase::Running;
+        if let Some(lost) = replay.lost
+            && !Mutant::OffsetsReusedAfterDamage.is_on()
+        {
+            self.advance_ends(lost, &replay.told);
+        }
+        if replay.is_damaged {
+            self.space.hold_until(self.commit.newest_sequence());
+        }
+        let has_replayed = proven >= replay.from && proven > 0;
+        if has_replayed || replay.is_damaged {
+            self.checkpoints.want();
+        }
+        self.space.changed();
+        self.remove_orphans(recovery, out);
+        out.notices.push(Notice::Ready);
+        self.prepare(now, out);
+    }
+
+    /// R11: offsets that a lost table may have given are never given again.
+    fn advance_ends(&mut self, lost: u64, told: &BTreeMap<PartitionId, u64>) {
+        let is_open = |partition: &PartitionId| told.get(partition).copied().unwrap_or(0) <= lost;
+        let open: Vec<(PartitionId, Offset)> = self
+            .logs
+            .iter()
+            .filter(|(partition, _)| is_open(partition))
+            .map(|(partition, log)| (*partition, log.end()))
+            .collect();
+        for (partition, from) in open {
+            let to = from.saturating_add(LOST_OFFSETS);
+            self.push(partition, Entry::Lost { partition, from, to }, bytes::Bytes::new());
+        }
+    }
+
+    fn replay_link(
+        &mut self,
+        recovery: &mut Recovery,
+        number: usize,
+        needs: u64,
+        replay: &mut Replay,
+        out: &mut Output,
+    ) {
+        let link = recovery.chain.links[number];
+        let Some(contents) = recovery.contents.remove(&number) else {
+            self.keep_recorded(&link, replay);
+            return;
+        };
+        for frame in &contents.frames {
+            replay.highest_sequence = replay.highest_sequence.max(frame.sequence);
+        }
+        let proven = replay.last.map_or(0, |last| last.closing_end);
+        if replay.is_torn {
+            self.extents.insert_dead(link.place, proven);
+            return;
+        }
+        let next = recovery.contents.get(&(number + 1));
+        let closing = link.closing.or_else(|| next.and_then(closed_by_first_frame));
+        let next_link = recovery.chain.links.get(number + 1);
+        let next_end = next_link.and_then(|link| link.closing).map_or(u64::MAX, |of| of.end);
+        let next_has_frames = next.is_some_and(|next| has_frames(next, next_end));
+        if link.header_is_damaged && has_frames(&contents, u64::MAX) {
+            report(link.place.extent, 0, None, Damage::Header, out);
+            replay.is_damaged = true;
+        }
+        if contents.footer_is_damaged {
+            report(link.place.extent, 0, None, Damage::Footer, out);
+        }
+        let extent = Extent {
+            use_number: link.place.number,
+            first_sequence: link.first_sequence,
+            ..Extent::new(Life::Sealed)
+        };
+        self.extents.insert(link.place.extent, extent);
+        match contents.footer {
+            Some(footer) if closing.is_some_and(|of| of.end == footer.last_sequence) => {
+                self.replay_footer(&link, footer, replay);
+            }
+            _ => {
+                let proven = judge::proven(&contents, closing, needs, next_has_frames);
+                self.replay_frames(&link, contents, closing, proven, replay, out);
+            }
+        }
+    }
+
+    /// A use whose runs are in an index file, or that is dead: nothing of it is read.
+    fn keep_recorded(&mut self, link: &Link, replay: &mut Replay) {
+        let Some(record) = link.record else { return };
+        let life = match record.state {
+            ExtentState::Dead => Life::Dead { killer: record.killer },
+            _ => Life::Sealed,
+        };
+        let unknown = u64::from(self.config.extent_bytes);
+        let bytes = if life == Life::Sealed { unknown } else { 0 };
+        let extent = Extent {
+            use_number: record.use_number,
+            first_sequence: record.first_sequence,
+            last_sequence: record.last_sequence,
+            stored_bytes: bytes,
+            live_bytes: bytes,
+            index: record.index,
+            has_footer: true,
+            ..Extent::new(life)
+        };
+        self.extents.insert(record.extent, extent);
+        replay.highest_sequence = replay.highest_sequence.max(record.last_sequence);
+        if record.last_sequence > 0 && record.last_sequence >= record.first_sequence {
+            replay.end_at(link, record.last_sequence);
+        }
+    }
+
+    fn replay_footer(&mut self, link: &Link, footer: FoundFooter, replay: &mut Replay) {
+        let mut stored = 0;
+        for (id, entry) in &footer.entries {
+            self.replay_entry(*id, &entry.entry, replay);
+            stored += entry.entry.batch().map_or(0, |append| u64::from(append.bytes));
+        }
+        for run in footer.runs {
+            self.runs.insert(run);
+        }
+        let extent = self.extents.used_mut(link.place.number).expect("it was just inserted");
+        extent.last_sequence = footer.last_sequence;
+        extent.stored_bytes = stored;
+        extent.live_bytes = stored;
+        extent.has_footer = true;
+        replay.highest_sequence = replay.highest_sequence.max(footer.last_sequence);
+        replay.end_at(link, footer.last_sequence);
+    }
+
+    fn replay_frames(
+        &mut self,
+        link: &Link,
+        contents: Contents,
+        closing: Option<Closing>,
+        proven: u64,
+        replay: &mut Replay,
+        out: &mut Output,
+    ) {
+        let verdict = judge::judge(&contents, link.first_sequence, closing, proven);
+        let extent = link.place.extent;
+        let is_damaged = !verdict.damage.is_empty();
+        for (position, damage) in &verdict.damage {
+            report(extent, *position, None, *damage, out);
+        }
+        if let Some(torn) = verdict.torn {
+            replay.is_torn = true;
+            if torn.was_seen {
+                let (file, position) = (File::Extent(extent), u64::from(torn.position));
+                let last_sequence = torn.sequence - 1;
+                out.notices.push(Notice::TornTail { file, position, last_sequence });
+            }
+        }
+        let mut ledger = Ledger::new(link.place);
+        for number in &verdict.taken {
+            self.replay_frame(&contents.frames[*number], &mut ledger, replay);
+        }
+        replay.is_damaged |= is_damaged;
+        if let Some(lost) = verdict.lost.filter(|lost| *lost >= replay.from) {
+            replay.lost = replay.lost.max(Some(lost));
+        }
+        let last = verdict.expected.saturating_sub(1);
+        let is_empty = verdict.taken.is_empty() && verdict.lost.is_none();
+        if is_empty {
+            let proven = replay.last.map_or(0, |last| last.closing_end);
+            self.extents.insert_dead(link.place, proven);
+            return;
+        }
+        let known = self.extents.used_mut(link.place.number).expect("it was just inserted");
+        known.last_sequence = last;
+        known.damaged = is_damaged;
+        replay.highest_sequence = replay.highest_sequence.max(last);
+        replay.end_at(link, last);
+        if !ledger.is_empty() && ledger.has_room(self.config.extent_bytes) {
+            self.footers.push_back(ledger);
+        }
+    }
+
+    fn replay_frame(&mut self, frame: &FoundFrame, ledger: &mut Ledger, replay: &mut Replay) {
+        let Some(table) = &frame.table else { return };
+        let place = ledger.place;
+        ledger.add(frame.sequence, frame.position, frame.bytes, &frame.head, table);
+        for run in runs_of(table) {
+            self.runs.insert(PlacedRun { place, run });
+        }
+        for (entry, number) in table.iter().zip(0..) {
+            let id = EntryId { sequence: frame.sequence, number };
+            self.replay_entry(id, &entry.entry, replay);
+        }
+        let stored = stored_bytes(table);
+        let known = self.extents.used_mut(place.number).expect("the use was inserted");
+        known.stored_bytes += stored;
+        known.live_bytes += stored;
+    }
+
+    fn replay_entry(&mut self, id: EntryId, entry: &Entry, replay: &mut Replay) {
+        if let Entry::Seal { use_number, .. } = entry {
+            self.extents.note_use(*use_number);
+        }
+        let Some(partition) = entry.partition() else { return };
+        if matches!(entry, Entry::Append(_) | Entry::Lost { .. } | Entry::Truncate { .. }) {
+            replay.told.insert(partition, id.sequence);
+        }
+        let is_forgotten =
+            matches!(entry, Entry::LogStart { .. }) && Mutant::LogStartForgotten.is_on();
+        if id.sequence < replay.from || is_forgotten {
+            return;
+        }
+        match entry {
+            Entry::Relocate { .. } => {}
+            Entry::Drop { .. } => {
+                self.logs.remove(&partition);
+            }
+            _ => {
+                let log: &mut Log = self.logs.entry(partition).or_default();
+                log.apply(id, entry);
+            }
+        }
+    }
+}
+
+impl Replay {
+    fn end_at(&mut self, link: &Link, last_sequence: u64) {
+        self.last = Some(Predecessor {
+            extent: link.place.extent,
+            use_number: link.place.number,
+            closing_end: last_sequence,
+            proven: last_sequence,
+        });
+    }
+}
+
+/// The end of a use whose successor's header is damaged: the first frame of a use knows everything
+/// before it as durable (R4).
+fn closed_by_first_frame(next: &Contents) -> Option<Closing> {
+    let first = next.frames.first()?;
+    let is_first = first.position as usize == crate::base::PAGE;
+    is_first.then_some(Closing { end: first.proven, proven: first.proven })
+}
+
+fn has_frames(contents: &Contents, end: u64) -> bool {
+    contents.footer.is_some() || contents.frames.iter().any(|frame| frame.sequence <= end)
+}
+
+fn report(
+    extent: ExtentId,
+    position: u32,
+    partition: Option<PartitionId>,
+    damage: Damage,
+    out: &mut Output,
+) {
+    let file = File::Extent(extent);
+    let report = DamageReport { file, position: u64::from(position), partition, damage };
+    out.notices.push(Notice::Damage(report));
+}
