@@ -21,6 +21,7 @@ use crate::strand::frame::FrameStamp;
 use crate::strand::frame::Gathering;
 use crate::strand::frame::TableEntry;
 use crate::strand::header::ExtentHeader;
+use crate::strand::header::Predecessor;
 use crate::strand::key::StoreKey;
 use crate::strand::op::ExtentId;
 use crate::strand::run::PlacedRun;
@@ -80,6 +81,17 @@ pub(super) struct Extent {
 impl Extent {
     /// A use that begins with sequence `first_sequence`, in an extent full of old bytes.
     pub(super) fn new(extent: u32, number: u64, first_sequence: u64, extent_bytes: usize) -> Self {
+        Self::after(extent, number, first_sequence, extent_bytes, None)
+    }
+
+    /// A use of the same start that follows another one.
+    pub(super) fn after(
+        extent: u32,
+        number: u64,
+        first_sequence: u64,
+        extent_bytes: usize,
+        predecessor: Option<Predecessor>,
+    ) -> Self {
         let place = Use { number, extent: ExtentId(extent) };
         let mut bytes = vec![0xa5; extent_bytes];
         let header = ExtentHeader {
@@ -89,7 +101,7 @@ impl Extent {
             use_number: number,
             start: 1,
             first_sequence,
-            predecessor: None,
+            predecessor,
         };
         header.encode(&KEY, &mut bytes[..PAGE]);
         let (position, sequence) = (PAGE as u32, first_sequence);

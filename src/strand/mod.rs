@@ -29,8 +29,10 @@ mod recover;
 mod read;
 mod reading;
 mod run;
+mod scanner;
 mod space;
 mod tree;
+mod verify;
 mod writing;
 
 pub use checkpoint::Checkpoint;
@@ -106,6 +108,12 @@ pub use run::Run;
 pub use run::RunMap;
 pub use run::Use;
 pub use run::runs_of;
+pub use scanner::Found;
+pub use scanner::Scanner;
+pub use verify::Finding;
+pub use verify::StoreFiles;
+pub use verify::Verification;
+pub use verify::verify;
 
 #[cfg(test)]
 mod tests;
