@@ -29,16 +29,34 @@ api_table! {
     Fetch = 1, FetchRequest;
     ListOffsets = 2, ListOffsetsRequest;
     Metadata = 3, MetadataRequest;
+    OffsetCommit = 8, OffsetCommitRequest;
+    OffsetFetch = 9, OffsetFetchRequest;
+    FindCoordinator = 10, FindCoordinatorRequest;
+    JoinGroup = 11, JoinGroupRequest;
+    Heartbeat = 12, HeartbeatRequest;
+    LeaveGroup = 13, LeaveGroupRequest;
+    SyncGroup = 14, SyncGroupRequest;
+    DescribeGroups = 15, DescribeGroupsRequest;
+    ListGroups = 16, ListGroupsRequest;
     ApiVersions = 18, ApiVersionsRequest;
     CreateTopics = 19, CreateTopicsRequest;
     DeleteTopics = 20, DeleteTopicsRequest;
     DeleteRecords = 21, DeleteRecordsRequest;
     InitProducerId = 22, InitProducerIdRequest;
     OffsetForLeaderEpoch = 23, OffsetForLeaderEpochRequest;
+    DescribeAcls = 29, DescribeAclsRequest;
     DescribeConfigs = 32, DescribeConfigsRequest;
+    AlterConfigs = 33, AlterConfigsRequest;
+    DescribeLogDirs = 35, DescribeLogDirsRequest;
     CreatePartitions = 37, CreatePartitionsRequest;
+    DeleteGroups = 42, DeleteGroupsRequest;
     IncrementalAlterConfigs = 44, IncrementalAlterConfigsRequest;
+    OffsetDelete = 47, OffsetDeleteRequest;
     DescribeCluster = 60, DescribeClusterRequest;
+    DescribeProducers = 61, DescribeProducersRequest;
+    ConsumerGroupHeartbeat = 68, ConsumerGroupHeartbeatRequest;
+    ConsumerGroupDescribe = 69, ConsumerGroupDescribeRequest;
+    ListConfigResources = 74, ListConfigResourcesRequest;
     DescribeTopicPartitions = 75, DescribeTopicPartitionsRequest;
 }
 

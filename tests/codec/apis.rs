@@ -19,6 +19,24 @@ mod fetch;
 mod list_offsets;
 #[path = "../../src/kafka/messages/metadata.rs"]
 mod metadata;
+#[path = "../../src/kafka/messages/offset_commit.rs"]
+mod offset_commit;
+#[path = "../../src/kafka/messages/offset_fetch.rs"]
+mod offset_fetch;
+#[path = "../../src/kafka/messages/find_coordinator.rs"]
+mod find_coordinator;
+#[path = "../../src/kafka/messages/join_group.rs"]
+mod join_group;
+#[path = "../../src/kafka/messages/heartbeat.rs"]
+mod heartbeat;
+#[path = "../../src/kafka/messages/leave_group.rs"]
+mod leave_group;
+#[path = "../../src/kafka/messages/sync_group.rs"]
+mod sync_group;
+#[path = "../../src/kafka/messages/describe_groups.rs"]
+mod describe_groups;
+#[path = "../../src/kafka/messages/list_groups.rs"]
+mod list_groups;
 #[path = "../../src/kafka/messages/api_versions.rs"]
 mod api_versions;
 #[path = "../../src/kafka/messages/create_topics.rs"]
@@ -31,14 +49,32 @@ mod delete_records;
 mod init_producer_id;
 #[path = "../../src/kafka/messages/offset_for_leader_epoch.rs"]
 mod offset_for_leader_epoch;
+#[path = "../../src/kafka/messages/describe_acls.rs"]
+mod describe_acls;
 #[path = "../../src/kafka/messages/describe_configs.rs"]
 mod describe_configs;
+#[path = "../../src/kafka/messages/alter_configs.rs"]
+mod alter_configs;
+#[path = "../../src/kafka/messages/describe_log_dirs.rs"]
+mod describe_log_dirs;
 #[path = "../../src/kafka/messages/create_partitions.rs"]
 mod create_partitions;
+#[path = "../../src/kafka/messages/delete_groups.rs"]
+mod delete_groups;
 #[path = "../../src/kafka/messages/incremental_alter_configs.rs"]
 mod incremental_alter_configs;
+#[path = "../../src/kafka/messages/offset_delete.rs"]
+mod offset_delete;
 #[path = "../../src/kafka/messages/describe_cluster.rs"]
 mod describe_cluster;
+#[path = "../../src/kafka/messages/describe_producers.rs"]
+mod describe_producers;
+#[path = "../../src/kafka/messages/consumer_group_heartbeat.rs"]
+mod consumer_group_heartbeat;
+#[path = "../../src/kafka/messages/consumer_group_describe.rs"]
+mod consumer_group_describe;
+#[path = "../../src/kafka/messages/list_config_resources.rs"]
+mod list_config_resources;
 #[path = "../../src/kafka/messages/describe_topic_partitions.rs"]
 mod describe_topic_partitions;
 
@@ -106,16 +142,34 @@ pub(crate) fn all() -> Vec<Api> {
         fetch: FetchRequest, FetchResponse;
         list_offsets: ListOffsetsRequest, ListOffsetsResponse;
         metadata: MetadataRequest, MetadataResponse;
+        offset_commit: OffsetCommitRequest, OffsetCommitResponse;
+        offset_fetch: OffsetFetchRequest, OffsetFetchResponse;
+        find_coordinator: FindCoordinatorRequest, FindCoordinatorResponse;
+        join_group: JoinGroupRequest, JoinGroupResponse;
+        heartbeat: HeartbeatRequest, HeartbeatResponse;
+        leave_group: LeaveGroupRequest, LeaveGroupResponse;
+        sync_group: SyncGroupRequest, SyncGroupResponse;
+        describe_groups: DescribeGroupsRequest, DescribeGroupsResponse;
+        list_groups: ListGroupsRequest, ListGroupsResponse;
         api_versions: ApiVersionsRequest, ApiVersionsResponse;
         create_topics: CreateTopicsRequest, CreateTopicsResponse;
         delete_topics: DeleteTopicsRequest, DeleteTopicsResponse;
         delete_records: DeleteRecordsRequest, DeleteRecordsResponse;
         init_producer_id: InitProducerIdRequest, InitProducerIdResponse;
         offset_for_leader_epoch: OffsetForLeaderEpochRequest, OffsetForLeaderEpochResponse;
+        describe_acls: DescribeAclsRequest, DescribeAclsResponse;
         describe_configs: DescribeConfigsRequest, DescribeConfigsResponse;
+        alter_configs: AlterConfigsRequest, AlterConfigsResponse;
+        describe_log_dirs: DescribeLogDirsRequest, DescribeLogDirsResponse;
         create_partitions: CreatePartitionsRequest, CreatePartitionsResponse;
+        delete_groups: DeleteGroupsRequest, DeleteGroupsResponse;
         incremental_alter_configs: IncrementalAlterConfigsRequest, IncrementalAlterConfigsResponse;
+        offset_delete: OffsetDeleteRequest, OffsetDeleteResponse;
         describe_cluster: DescribeClusterRequest, DescribeClusterResponse;
+        describe_producers: DescribeProducersRequest, DescribeProducersResponse;
+        consumer_group_heartbeat: ConsumerGroupHeartbeatRequest, ConsumerGroupHeartbeatResponse;
+        consumer_group_describe: ConsumerGroupDescribeRequest, ConsumerGroupDescribeResponse;
+        list_config_resources: ListConfigResourcesRequest, ListConfigResourcesResponse;
         describe_topic_partitions: DescribeTopicPartitionsRequest, DescribeTopicPartitionsResponse;
     }
 }

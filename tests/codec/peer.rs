@@ -42,26 +42,42 @@ impl Peer {
 
 #[test]
 fn both_codecs_read_the_same_values_and_write_the_same_bytes() {
-    let mut compared = 0;
+    let mut unknown = Vec::new();
     for api in all() {
         for direction in DIRECTIONS {
             let codec = api.codec(direction);
             let peer = api.peer(direction);
-            for version in api.facts.versions().filter(|v| (peer.min..=peer.max).contains(v)) {
+            for version in api.facts.versions() {
+                if !(peer.min..=peer.max).contains(&version) {
+                    unknown.push(format!("{} {version}", codec.name));
+                    continue;
+                }
                 let mut generator = Generator::new(&api.facts, direction, version);
                 for index in 0..MESSAGES {
-                    let bytes = Bytes::from(written(&api.facts, version, &generator.message()));
+                    let message = generator.message();
+                    let bytes = Bytes::from(written(&api.facts, version, &message));
                     let ours = (codec.rewrite)(version, bytes.clone()).expect("a message");
                     let shown = (codec.show)(version, bytes.clone()).expect("a message");
                     let (theirs_shown, theirs) = (peer.read)(version, bytes);
                     assert_eq!(ours, theirs, "{} {version} #{index}", codec.name);
-                    let differs =
-                        Tree::shown(&shown).differs(&Tree::shown(&theirs_shown), codec.name);
-                    assert_eq!(differs, None, "version {version} #{index}");
+                    // Each lacks fields that only other versions have: what counts is what was sent.
+                    let made = Tree::made(&message);
+                    for shown in [shown, theirs_shown] {
+                        let differs = made.differs(&Tree::shown(&shown), codec.name);
+                        assert_eq!(differs, None, "version {version} #{index}");
+                    }
                 }
-                compared += 1;
             }
         }
     }
-    assert!(compared >= 150, "only {compared} versions were compared");
+    // The rest was compared.
+    let expected = [
+        "ListOffsetsRequest 11",
+        "ListOffsetsResponse 11",
+        "OffsetCommitRequest 10",
+        "OffsetFetchRequest 10",
+        "DescribeLogDirsRequest 5",
+        "DescribeLogDirsResponse 5",
+    ];
+    assert_eq!(unknown, expected);
 }

@@ -39,7 +39,10 @@ impl Tree {
             let shown = format!("{:?}", Bytes::copy_from_slice(bytes));
             Self::List(vec![Self::Atom(tag.to_string()), Self::Atom(shown)])
         };
-        tree.insert(UNKNOWN.to_owned(), Self::List(fields.unknown.iter().map(pair).collect()));
+        // Structs of an API that never is flexible have no place for them.
+        if !fields.unknown.is_empty() {
+            tree.insert(UNKNOWN.to_owned(), Self::List(fields.unknown.iter().map(pair).collect()));
+        }
         Self::Struct(tree)
     }
 

@@ -1,8 +1,8 @@
 //! Which APIs, versions and features a broker has.
 //!
-//! * 3 (KIP-511): flexible, the client names its software; features (KIP-584) come as tagged fields. The
-//!   response's header never is flexible.
-//! * 4 (KIP-848 era): supported features with a least version of 0 are listed too.
+//! * 3 (KIP-511): flexible, the client names its software; features (KIP-584) come as tagged
+//!   fields. The response's header never is flexible.
+//! * 4 (KAFKA-17011): supported features with a least version of 0 are listed too.
 
 api! {
     /// Which APIs, versions and features a broker has.

@@ -1,7 +1,7 @@
 //! Creates topics.
 //!
-//! * 4 (KIP-464): counts of -1 ask for the broker's defaults. 5 (KIP-525): the response describes what
-//!   was created. 7 (KIP-516): with its topic id.
+//! * 4 (KIP-464): counts of -1 ask for the broker's defaults. 5 (KIP-525): the response describes
+//!   what was created. 7 (KIP-516): with its topic id.
 
 api! {
     /// Creates topics.

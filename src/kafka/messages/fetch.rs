@@ -1,8 +1,8 @@
 //! Reads record batches.
 //!
 //! * 7 (KIP-227): sessions. 9 (KIP-320): leader epochs. 11 (KIP-392): racks and preferred replicas.
-//! * 12 (KIP-595): flexible, divergence. 13 (KIP-516): topic ids in place of names. 15 (KIP-903): the
-//!   replica's state is tagged. 16 (KIP-951): endpoints of leaders. 17: directory ids. 18: the
+//! * 12 (KIP-595): flexible, divergence. 13 (KIP-516): topic ids in place of names. 15 (KIP-903):
+//!   the replica's state is tagged. 16 (KIP-951): endpoints of leaders. 17: directory ids. 18: the
 //!   follower's high watermark.
 //!
 //! The broker writes responses with [`FetchWriter`](super::FetchWriter).

@@ -1,9 +1,10 @@
-//! Offsets by timestamp, with special ones: -1 latest, -2 earliest, -3 (version 7) the record of the
+//! Offsets by timestamp.
 //!
-//! greatest timestamp, -4 (8) earliest local, -5 (9) latest tiered, -6 (11) earliest pending upload.
+//! Special timestamps: -1 latest, -2 earliest, -3 (from version 7 on) the record of the greatest
+//! timestamp, -4 (8) earliest local, -5 (9) latest tiered, -6 (11) earliest pending upload.
 
 api! {
-    /// Offsets by timestamp, with special ones: -1 latest, -2 earliest, -3 (version 7) the record of the
+    /// Offsets by timestamp.
     ListOffsets = 2, versions 1..=11, flexible 6;
 
     request ListOffsetsRequest {

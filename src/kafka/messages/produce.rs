@@ -1,8 +1,8 @@
 //! Appends record batches.
 //!
 //! * 7: zstd. 8 (KIP-467): errors by record. 10 (KIP-951): the current leader on an error.
-//! * 12 (KIP-890): adds the partitions to the transaction by itself. 13 (KIP-516): topic ids in place
-//!   of names.
+//! * 12 (KIP-890): adds the partitions to the transaction by itself. 13 (KIP-516): topic ids in
+//!   place of names.
 //!
 //! The broker reads requests with [`ProduceView`](super::ProduceView).
 

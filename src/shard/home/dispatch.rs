@@ -59,6 +59,27 @@ impl Shard {
             | ApiKey::IncrementalAlterConfigs
             | ApiKey::DescribeCluster
             | ApiKey::DescribeTopicPartitions => self.on_admin(now, exchange, body, out),
+            // Described, so that peers and tests can speak them, but refused by `read_call`.
+            ApiKey::FindCoordinator
+            | ApiKey::JoinGroup
+            | ApiKey::SyncGroup
+            | ApiKey::Heartbeat
+            | ApiKey::LeaveGroup
+            | ApiKey::OffsetCommit
+            | ApiKey::OffsetFetch
+            | ApiKey::DescribeGroups
+            | ApiKey::ListGroups
+            | ApiKey::DeleteGroups
+            | ApiKey::OffsetDelete
+            | ApiKey::ConsumerGroupHeartbeat
+            | ApiKey::ConsumerGroupDescribe
+            | ApiKey::AlterConfigs
+            | ApiKey::DescribeLogDirs
+            | ApiKey::ListConfigResources
+            | ApiKey::DescribeProducers
+            | ApiKey::DescribeAcls => {
+                unreachable!("{} is not served", exchange.api)
+            }
         }
     }
 
