@@ -3,7 +3,6 @@
 
 use std::collections::BTreeMap;
 use std::collections::VecDeque;
-use std::net::SocketAddr;
 
 use bytes::Bytes;
 
@@ -47,8 +46,8 @@ impl Clients {
 }
 
 impl Shard {
-    pub(super) fn on_accepted(&mut self, now: Now, conn: ConnId, peer: SocketAddr, listener: u16) {
-        let connection = Connection::new(peer, listener, now.mono_us);
+    pub(super) fn on_accepted(&mut self, now: Now, conn: ConnId, listener: u16) {
+        let connection = Connection::new(listener, now.mono_us);
         let before = self.clients.conns.insert(conn, connection);
         assert!(before.is_none(), "a connection id is never used again");
     }
@@ -91,6 +90,9 @@ impl Shard {
 
     /// Takes requests until none is left, the turn's share is used up, or a bound is reached.
     pub(super) fn take_requests(&mut self, now: Now, out: &mut Effects) {
+        if self.stopping {
+            return;
+        }
         if !self.must_hold_produce() {
             while let Some(conn) = self.clients.held.pop_front() {
                 self.clients.ring.push_back(conn);

@@ -2,7 +2,6 @@
 //! the order in which they came.
 
 use std::collections::VecDeque;
-use std::net::SocketAddr;
 
 use bytes::Bytes;
 
@@ -26,7 +25,6 @@ pub struct Exchange {
 
 #[derive(Debug)]
 pub(super) struct Connection {
-    pub(super) peer: SocketAddr,
     /// Counts the configured listeners.
     pub(super) listener: u16,
     inbox: VecDeque<Bytes>,
@@ -55,9 +53,8 @@ struct Slot {
 }
 
 impl Connection {
-    pub(super) fn new(peer: SocketAddr, listener: u16, now_us: u64) -> Self {
+    pub(super) fn new(listener: u16, now_us: u64) -> Self {
         Self {
-            peer,
             listener,
             inbox: VecDeque::new(),
             inbox_bytes: 0,

@@ -37,7 +37,7 @@ pub struct Shard {
     /// When the next round of housekeeping is due.
     sweep_us: u64,
     ready: bool,
-    stopping: bool,
+    pub(super) stopping: bool,
 }
 
 impl Shard {
@@ -69,7 +69,7 @@ impl Shard {
     /// Everything that this core does begins here.
     pub fn step(&mut self, now: Now, event: Event, out: &mut Effects) {
         match event {
-            Event::Accepted { conn, peer, listener } => self.on_accepted(now, conn, peer, listener),
+            Event::Accepted { conn, listener, .. } => self.on_accepted(now, conn, listener),
             Event::Received { conn, frame } => self.on_received(now, conn, frame, out),
             Event::Sent { conn, bytes } => self.on_sent(now, conn, bytes),
             Event::Closed { conn } => self.on_closed(now, conn, out),
@@ -130,7 +130,7 @@ impl Shard {
     }
 
     fn next_deadline(&self, now: Now) -> Option<u64> {
-        if self.clients.has_work() {
+        if self.clients.has_work() && !self.stopping {
             return Some(now.mono_us);
         }
         let requests = self.requests.next_deadline();

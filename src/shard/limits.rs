@@ -31,9 +31,15 @@ pub const UNDURABLE_BYTES_MAX: usize = 4 << 20;
 pub const ASKS_MAX: usize = 4096;
 pub const ASKED_BYTES_MAX: usize = 4 << 20;
 
-/// Appends to one partition that wait behind one that is opened off-core, in number and bytes.
-pub const HELD_APPENDS_MAX: usize = 64;
-pub const HELD_BYTES_MAX: usize = 16 << 20;
+/// Appends to one partition that wait for an off-core job or for the disk, in number and bytes.
+/// Those of this shard's clients stop earlier, at [`UNDURABLE_BYTES_MAX`]; those of other cores at
+/// [`ASKED_BYTES_MAX`] each. Beyond it they are refused, retriably.
+pub const HELD_APPENDS_MAX: usize = 16_384;
+pub const HELD_BYTES_MAX: usize = 64 << 20;
+
+/// The most that one fetch takes from another core: what crosses is copied on the owner's core,
+/// and a copy must not hold others up.
+pub const CROSSING_BYTES_MAX: u32 = 1 << 20;
 
 /// Slices shorter than this are copied out of storage memory instead of pinning it (R19).
 pub const COPY_BELOW_BYTES: usize = 4096;

@@ -302,3 +302,37 @@ fn r16_a_full_disk_refuses_appends_retriably_and_still_serves() {
     let served = client.fetch(&mut node, "t", 0, 0);
     assert_eq!((served.error_code, served.high_watermark), (0, appended));
 }
+
+#[test]
+fn overload_from_other_cores_waits_in_order_and_is_not_refused() {
+    let mut node = TestNode::new(NodeOptions { shards: 3, ..NodeOptions::default() });
+    node.create_topic("t", 1, &[]);
+    let mut builder = BatchBuilder::new();
+    builder.push(WALL_MS, None, Some(&vec![1; 400_000]), &[]);
+    let records = builder.finish();
+    let mut clients: Vec<_> = (0..3).map(|core| node.connect(core)).collect();
+    node.hold_disk = true;
+    for _ in 0..20 {
+        for client in &mut clients {
+            client.send(&mut node, 9, &produce_request("t", 0, records.clone(), -1));
+        }
+        node.run();
+    }
+    node.hold_disk = false;
+    node.run();
+    let mut all = Vec::new();
+    for client in &mut clients {
+        let answers = client.answers::<ProduceRequest>(&mut node, 9);
+        let bases: Vec<_> = answers
+            .iter()
+            .map(|(_, answer)| &answer.responses[0].partition_responses[0])
+            .inspect(|answer| assert_eq!(answer.error_code, 0))
+            .map(|answer| answer.base_offset)
+            .collect();
+        assert_eq!(bases.len(), 20);
+        assert!(bases.is_sorted(), "in the connection's order: {bases:?}");
+        all.extend(bases);
+    }
+    all.sort_unstable();
+    assert_eq!(all, (0..60).collect::<Vec<_>>());
+}

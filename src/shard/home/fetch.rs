@@ -73,7 +73,7 @@ impl Fetching {
             || self.parts.iter().any(|part| fetch::said(part).remarkable)
     }
 
-    fn question(&self, group: &Group) -> Question {
+    fn question(&self, group: &Group, home: ShardId) -> Question {
         let part = |&(index, partition): &(usize, PartitionId)| {
             let wanted = &self.wanted[index];
             FetchPart {
@@ -86,7 +86,8 @@ impl Fetching {
         };
         let parts = group.members.iter().map(part).collect();
         let owners = u32::try_from(self.groups.len()).unwrap_or(u32::MAX).max(1);
-        Question::Fetch(Fetch { parts, max_bytes: self.max_bytes / owners })
+        let crossing = if group.owner == home { u32::MAX } else { limits::CROSSING_BYTES_MAX };
+        Question::Fetch(Fetch { parts, max_bytes: crossing.min(self.max_bytes / owners) })
     }
 
     fn watch(&self, group: &Group) -> Question {
@@ -197,10 +198,11 @@ impl Shard {
 
     /// Asks every owner for its part.
     fn read_all(&mut self, now: Now, request: RequestId, out: &mut Effects) {
+        let home = self.config.id;
         let Some(fetching) = self.fetching(request) else { return };
         fetching.missing = fetching.groups.len();
-        let questions: Vec<_> =
-            fetching.groups.iter().map(|group| (group.owner, fetching.question(group))).collect();
+        let groups = fetching.groups.iter();
+        let questions = groups.map(|group| (group.owner, fetching.question(group, home))).collect();
         self.ask_groups(now, request, questions, out);
     }
 

@@ -30,7 +30,7 @@ use crate::shard::limits;
 use crate::shard::route::Asker;
 use crate::strand;
 
-/// Appends of one partition that wait, oldest first. The first one is opened off-core.
+/// Appends of one partition that wait, oldest first.
 #[derive(Debug, Default)]
 pub(super) struct Held {
     queue: VecDeque<HeldAppend>,
@@ -53,28 +53,36 @@ enum HeldState {
 impl Shard {
     pub(super) fn on_append(&mut self, now: Now, asker: Asker, append: Append, out: &mut Effects) {
         let Append { partition, batch, readiness } = append;
-        if let Err(rejection) = self.owner.led(partition) {
-            return self.answer(asker, Answer::Appended(Err(rejection)));
-        }
+        let strand = match self.owner.led(partition) {
+            Ok((led, _)) => led.strand,
+            Err(rejection) => return self.answer(asker, Answer::Appended(Err(rejection))),
+        };
+        let must_wait = self.owner.held.contains_key(&partition) || self.owner.is_busy(strand);
         match readiness {
-            Readiness::Checked(accepted) if !self.owner.held.contains_key(&partition) => {
+            Readiness::Checked(accepted) if !must_wait => {
                 self.append_accepted(now, asker, partition, &accepted, &batch);
             }
             readiness => self.hold_append(asker, Append { partition, batch, readiness }, out),
         }
     }
 
-    /// The append waits for the ones before it, or for its own job.
+    /// The append waits for the ones before it, for its own job, or for the disk.
     fn hold_append(&mut self, asker: Asker, append: Append, out: &mut Effects) {
         let Append { partition, batch, readiness } = append;
         let held = self.owner.held.entry(partition).or_default();
+        let bytes = held.bytes.saturating_add(batch.len());
         if held.queue.len() >= limits::HELD_APPENDS_MAX
-            || held.bytes + batch.len() > limits::HELD_BYTES_MAX.max(batch.len())
+            || (bytes > limits::HELD_BYTES_MAX && !held.queue.is_empty())
         {
             return self.answer(asker, Answer::Appended(Err(Rejection::Overloaded)));
         }
+        held.bytes = bytes;
+        self.owner.held_bytes += batch.len();
         let state = match readiness {
-            Readiness::Checked(accepted) => HeldState::Ready(Ok(accepted)),
+            Readiness::Checked(accepted) => {
+                self.owner.deferred.push_back(partition);
+                HeldState::Ready(Ok(accepted))
+            }
             Readiness::Unopened(rules) => {
                 let job = self.owner.next_job(JobFor::Append(partition));
                 out.jobs.push((job, Job::Open { batch: batch.clone(), rules }));
@@ -82,7 +90,6 @@ impl Shard {
             }
         };
         let held = self.owner.held.entry(partition).or_default();
-        held.bytes += batch.len();
         held.queue.push_back(HeldAppend { asker, batch, state });
     }
 
@@ -92,13 +99,12 @@ impl Shard {
         partition: PartitionId,
         job: JobId,
         result: Result<Opened, Refusal>,
-        out: &mut Effects,
     ) {
         let Some(held) = self.owner.held.get_mut(&partition) else { return };
         let opening =
             |append: &&mut HeldAppend| matches!(append.state, HeldState::Opening(id) if id == job);
         if let Some(append) = held.queue.iter_mut().find(opening) {
-            held.bytes -= append.batch.len();
+            let before = append.batch.len();
             append.state = HeldState::Ready(match result {
                 Ok(Opened::AsItIs(accepted)) => Ok(accepted),
                 Ok(Opened::Rebuilt { accepted, batch }) => {
@@ -107,25 +113,45 @@ impl Shard {
                 }
                 Err(refusal) => Err(Box::new(refusal)),
             });
-            held.bytes += append.batch.len();
+            held.bytes = held.bytes - before + append.batch.len();
+            self.owner.held_bytes = self.owner.held_bytes - before + append.batch.len();
         }
-        self.append_held(now, partition, out);
+        self.append_held(now, partition);
     }
 
-    /// Appends what has become ready at the front.
-    fn append_held(&mut self, now: Now, partition: PartitionId, _out: &mut Effects) {
+    /// The disk has taken something: appends that waited for it go on, in the order in which
+    /// they came.
+    pub(super) fn append_deferred(&mut self, now: Now) {
+        for _ in 0..self.owner.deferred.len() {
+            let Some(partition) = self.owner.deferred.pop_front() else { return };
+            self.append_held(now, partition);
+        }
+    }
+
+    /// Appends what is ready at the front, as far as the disk takes it.
+    fn append_held(&mut self, now: Now, partition: PartitionId) {
+        let Some(strand) = self.owner.partitions.get(&partition).map(|led| led.strand) else {
+            return self.refuse_held(partition);
+        };
         loop {
+            let busy = self.owner.is_busy(strand);
             let Some(held) = self.owner.held.get_mut(&partition) else { return };
-            let ready =
-                matches!(held.queue.front(), Some(HeldAppend { state: HeldState::Ready(_), .. }));
-            let next = if ready { held.queue.pop_front() } else { None };
-            let Some(HeldAppend { asker, batch, state: HeldState::Ready(result) }) = next else {
-                if held.queue.is_empty() {
+            match held.queue.front() {
+                None => {
                     self.owner.held.remove(&partition);
+                    return;
                 }
+                Some(HeldAppend { state: HeldState::Opening(_), .. }) => return,
+                Some(_) if busy => return self.owner.deferred.push_back(partition),
+                Some(_) => {}
+            }
+            let Some(HeldAppend { asker, batch, state: HeldState::Ready(result) }) =
+                held.queue.pop_front()
+            else {
                 return;
             };
             held.bytes -= batch.len();
+            self.owner.held_bytes -= batch.len();
             match result {
                 Ok(accepted) => self.append_accepted(now, asker, partition, &accepted, &batch),
                 Err(refusal) => {
@@ -138,6 +164,7 @@ impl Shard {
     /// The partition was deleted: what waits for it is refused.
     pub(super) fn refuse_held(&mut self, partition: PartitionId) {
         let Some(held) = self.owner.held.remove(&partition) else { return };
+        self.owner.held_bytes -= held.bytes;
         for append in held.queue {
             self.answer(append.asker, Answer::Appended(Err(Rejection::UnknownPartition)));
         }

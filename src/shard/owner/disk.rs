@@ -101,7 +101,10 @@ impl Shard {
     fn on_notice(&mut self, now: Now, strand: StrandId, notice: Notice, out: &mut Effects) {
         match notice {
             Notice::Ready => self.on_strand_ready(now, strand, out),
-            Notice::Durable { .. } => self.on_durable(strand),
+            Notice::Durable { .. } => {
+                self.on_durable(strand);
+                self.append_deferred(now);
+            }
             Notice::Read { id, result } => match self.owner.reads.remove(&(strand, id)) {
                 Some(ReadFor::Fetch { fetch, index }) => self.on_part_read(fetch, index, result),
                 Some(ReadFor::Search(search)) => self.on_search_read(now, search, result, out),

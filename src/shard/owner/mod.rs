@@ -14,6 +14,7 @@ use std::collections::BTreeMap;
 use std::collections::VecDeque;
 
 use super::Shard;
+use super::limits;
 use super::route::Asker;
 use crate::api::Answer;
 use crate::api::Question;
@@ -37,8 +38,11 @@ pub(super) struct Owner {
     partitions: BTreeMap<PartitionId, Led>,
     /// News of the strands that were not looked at yet.
     news: VecDeque<(StrandId, Notice)>,
-    /// Partitions with appends that wait for an off-core job.
+    /// Partitions with appends that wait for an off-core job or for the disk.
     held: BTreeMap<PartitionId, append::Held>,
+    held_bytes: usize,
+    /// Partitions whose held appends wait for the disk alone, in the order in which they came.
+    deferred: VecDeque<PartitionId>,
     watches: watches::Watches,
     fetches: BTreeMap<FetchId, fetch::Reading>,
     last_fetch: u64,
@@ -107,6 +111,8 @@ impl Owner {
             partitions: BTreeMap::new(),
             news: VecDeque::new(),
             held: BTreeMap::new(),
+            held_bytes: 0,
+            deferred: VecDeque::new(),
             watches: watches::Watches::default(),
             fetches: BTreeMap::new(),
             last_fetch: 0,
@@ -125,8 +131,16 @@ impl Owner {
         self.strands.get_mut(&strand).map(|state| &mut state.strand)
     }
 
+    /// Bytes of appends that were taken in and are not durable.
     pub(super) fn undurable_bytes(&self) -> usize {
-        self.strands.values().map(|state| state.undurable_bytes).sum()
+        let appended: usize = self.strands.values().map(|state| state.undurable_bytes).sum();
+        appended + self.held_bytes
+    }
+
+    /// Whether the strand has all that it should have to write.
+    fn is_busy(&self, strand: StrandId) -> bool {
+        let state = self.strands.get(&strand);
+        state.is_some_and(|state| state.undurable_bytes >= limits::UNDURABLE_BYTES_MAX)
     }
 
     pub(super) fn next_deadline(&self) -> Option<u64> {
@@ -214,7 +228,7 @@ impl Shard {
     pub(super) fn on_job(&mut self, now: Now, job: JobId, result: JobResult, out: &mut Effects) {
         match (self.owner.jobs.remove(&job), result) {
             (Some(JobFor::Append(partition)), JobResult::Opened(result)) => {
-                self.on_opened(now, partition, job, result, out);
+                self.on_opened(now, partition, job, result);
             }
             (Some(JobFor::Search(search)), JobResult::FoundRecord(found)) => {
                 self.on_record_found(now, search, found, out);
