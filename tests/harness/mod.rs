@@ -1,7 +1,7 @@
 //! A whole node in one thread: the real shards and strands over disks in memory, in virtual time,
 //! with real protocol bytes in and out. Included by path from test binaries.
 
-#![allow(dead_code, reason = "every test binary uses its own part")]
+#![allow(dead_code, unreachable_pub, reason = "every test binary uses its own part")]
 
 mod client;
 mod disk;
