@@ -41,7 +41,10 @@ impl AdminContext<'_> {
         let shown = layout.brokers().map(|(id, core)| ShownBroker {
             id,
             host: host.clone(),
-            port: core.map_or(i32::from(*port), |core| i32::from(*core_port) + i32::from(core.0)),
+            port: match core {
+                None => i32::from(*port),
+                Some(core) => i32::from(*core_port) + i32::from(core.0),
+            },
             rack: layout.rack.clone(),
         });
         shown.collect()

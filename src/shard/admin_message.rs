@@ -11,7 +11,7 @@ use crate::metadata::Ticket;
 #[derive(Debug)]
 pub enum AdminMessage {
     /// The controller's shard to all: a new image of the metadata.
-    Publish(Publication),
+    Publish(Box<Publication>),
     /// To the controller's shard: the image of this index is in force here.
     Confirm { index: Offset },
     /// To the controller's shard: something is to be changed.

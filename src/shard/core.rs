@@ -93,8 +93,14 @@ impl Shard {
     pub fn finish_turn(&mut self, now: Now, pool: &mut dyn Pool, out: &mut Effects) {
         self.take_requests(now, out);
         self.settle(now, out);
+        self.admin.take_appended();
         self.commit(now, pool, out);
         self.settle(now, out);
+        if self.admin.take_appended() {
+            // News of that commit made the controller write: it must not wait for the next turn.
+            self.commit(now, pool, out);
+            self.settle(now, out);
+        }
         self.flush_routes(out);
         self.report_state(out);
         out.deadline = self.next_deadline(now);

@@ -49,12 +49,15 @@ pub struct NodeOptions {
     pub shards: u16,
     pub shard: ShardConfig,
     pub strand: StrandConfig,
+    /// Shard 0 drives the metadata strand and its controller; else the node's tests say what
+    /// topics there are.
+    pub controller: bool,
 }
 
 impl Default for NodeOptions {
     fn default() -> Self {
         let strand = StrandConfig { extent_bytes: 4 << 20, ..StrandConfig::default() };
-        Self { shards: 1, shard: ShardConfig::default(), strand }
+        Self { shards: 1, shard: ShardConfig::default(), strand, controller: false }
     }
 }
 
@@ -102,7 +105,9 @@ pub struct TestNode {
 impl TestNode {
     /// A started node that serves, without topics.
     pub fn new(options: NodeOptions) -> Self {
-        let disks = (0..options.shards).map(|n| (StrandId(n), MemoryDisk::default())).collect();
+        let strands = (0..options.shards).map(StrandId);
+        let strands = strands.chain(options.controller.then_some(StrandId::METADATA));
+        let disks = strands.map(|strand| (strand, MemoryDisk::default())).collect();
         let topics = Topics::new(options.shards);
         let now = Now { mono_us: 1_000_000, wall_ms: WALL_MS };
         let node = Self::start(options, disks, topics, now);
@@ -127,7 +132,8 @@ impl TestNode {
         topics: Topics,
         now: Now,
     ) -> Self {
-        let cores = (0..options.shards).map(|number| Core::new(&options, number)).collect();
+        let cores =
+            (0..options.shards).map(|number| Core::new(&options, &topics, number)).collect();
         let mut node = Self {
             now,
             options,
@@ -147,8 +153,10 @@ impl TestNode {
             node.cores[number].shard.start(now, &mut out);
             node.carry_out(number, out);
         }
-        let started = node.topics.start();
-        node.publish(started);
+        if !node.options.controller {
+            let started = node.topics.start();
+            node.publish(started);
+        }
         node.run();
         node
     }
@@ -172,7 +180,7 @@ impl TestNode {
 
     fn publish(&mut self, publication: strandlog::metadata::Publication) {
         for core in &mut self.cores {
-            let message = Message::Admin(AdminMessage::Publish(publication.clone()));
+            let message = Message::Admin(AdminMessage::Publish(Box::new(publication.clone())));
             core.events.push_back(Event::Mesh { from: ShardId(0), message });
         }
     }
@@ -295,7 +303,10 @@ impl TestNode {
             while let Some((strand, token, op)) = self.held_ops.pop_front() {
                 let disk = self.disks.get_mut(&strand).expect("a strand of this node");
                 let outcome = disk.carry_out(op);
-                let owner = usize::from(strand.0) % self.cores.len();
+                let owner = match strand {
+                    StrandId::METADATA => 0,
+                    StrandId(number) => usize::from(number) % self.cores.len(),
+                };
                 self.cores[owner].events.push_back(Event::Disk { strand, token, outcome });
             }
         }
@@ -367,17 +378,23 @@ impl TestNode {
 }
 
 impl Core {
-    fn new(options: &NodeOptions, number: u16) -> Self {
+    fn new(options: &NodeOptions, topics: &Topics, number: u16) -> Self {
         let config = ShardConfig {
             id: ShardId(number),
             shards: options.shards,
             seed: u64::from(number) + 1,
+            layout: topics.layout(),
             ..options.shard.clone()
         };
         let key = StoreKey { store: [7; 16], secret: [9; 16] };
-        let identity = StrandIdentity { key, strand: StrandId(number), manifest: 1 };
-        let strand = Strand::new(options.strand.clone(), identity);
-        let strands = BTreeMap::from([(StrandId(number), strand)]);
+        let strand = |strand| {
+            let identity = StrandIdentity { key, strand, manifest: 1 };
+            (strand, Strand::new(options.strand.clone(), identity))
+        };
+        let mut strands = BTreeMap::from([strand(StrandId(number))]);
+        if options.controller && number == 0 {
+            strands.extend([strand(StrandId::METADATA)]);
+        }
         Self {
             shard: Shard::new(config, strands),
             events: VecDeque::new(),

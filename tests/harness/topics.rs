@@ -47,6 +47,10 @@ impl Topics {
         topics
     }
 
+    pub fn layout(&self) -> Arc<Layout> {
+        self.layout.clone()
+    }
+
     fn apply(&mut self, event: &Event) {
         let index = self.state.applied() + 1;
         self.state.apply(index, event).expect("events follow from the state");

@@ -196,7 +196,7 @@ impl Value {
 
     /// A number of the type INT.
     pub fn int(&self) -> i32 {
-        i32::try_from(self.number()).unwrap_or(if self.number() < 0 { i32::MIN } else { i32::MAX })
+        self.number().clamp(i32::MIN.into(), i32::MAX.into()) as i32
     }
 
     /// A number of the type INT whose bounds exclude negative ones.

@@ -40,7 +40,7 @@ pub(super) enum Controlling {
     #[default]
     Elsewhere,
     /// Its log is read.
-    Replaying(Replay),
+    Replaying(Box<Replay>),
     /// Replayed; the log did not yet take the event that begins this life.
     Starting {
         controller: Box<Controller>,
@@ -130,7 +130,7 @@ impl Shard {
                 }
                 ReadOutcome::Pending(id) => {
                     replay.read = Some(id);
-                    self.admin.controlling = Controlling::Replaying(replay);
+                    self.admin.controlling = Controlling::Replaying(Box::new(replay));
                     return;
                 }
                 ReadOutcome::Failed(error) => return fail(&unreadable(&replay, error), out),
@@ -153,7 +153,7 @@ impl Shard {
         out: &mut Effects,
     ) {
         let mut replay = match std::mem::take(&mut self.admin.controlling) {
-            Controlling::Replaying(replay) if replay.read == Some(id) => replay,
+            Controlling::Replaying(replay) if replay.read == Some(id) => *replay,
             other => {
                 self.admin.controlling = other;
                 return;
@@ -186,12 +186,13 @@ impl Shard {
         let snapshots_end = log.map_or(0, |log| log.end());
         let controller = Controller::new(recovered, snapshots_end, self.config.seed);
         let controller = Box::new(controller);
+        // Written in the next turn: the strand's first checkpoint, at the end of this one, comes
+        // before its first entry.
         self.admin.controlling = Controlling::Starting { controller, retry_us: now.mono_us };
-        self.retry_start(now, out);
     }
 
     /// Writes the event that begins this life of the node, if the log takes it.
-    pub(super) fn retry_start(&mut self, now: Now, _out: &mut Effects) {
+    pub(super) fn retry_start(&mut self, now: Now) {
         let (mut controller, retry_us) = match std::mem::take(&mut self.admin.controlling) {
             Controlling::Starting { controller, retry_us } => (controller, retry_us),
             other => {
@@ -207,6 +208,7 @@ impl Shard {
             }
             None => Err(JournalFull),
         };
+        self.admin.appended = true;
         self.admin.controlling = match started {
             Ok(()) => Controlling::Leading(controller),
             Err(JournalFull) => {
@@ -256,6 +258,7 @@ impl Shard {
         let mut journal = StrandJournal { strand, now_ms: now.wall_ms };
         let mut output = ControllerOutput::default();
         act(controller, now.wall_ms, &mut journal, &mut output);
+        self.admin.appended = true;
         for publication in output.publications {
             self.publish(now, publication, out);
         }
@@ -268,7 +271,7 @@ impl Shard {
     /// To every shard; the controller's own has it at once.
     fn publish(&mut self, now: Now, publication: Publication, out: &mut Effects) {
         for shard in (0..self.config.shards).map(ShardId).filter(|shard| *shard != CONTROLLER) {
-            let message = AdminMessage::Publish(publication.clone());
+            let message = AdminMessage::Publish(Box::new(publication.clone()));
             out.mesh.push((shard, Message::Admin(message)));
         }
         let index = self.take_image(now, publication, out);

@@ -53,6 +53,14 @@ pub(super) struct Admin {
     waiting: Waiting,
     /// On shard 0: where the controller stands.
     controlling: Controlling,
+    /// The controller wrote to the metadata strand since the last commit.
+    appended: bool,
+}
+
+impl Admin {
+    pub(super) fn take_appended(&mut self) -> bool {
+        std::mem::take(&mut self.appended)
+    }
 }
 
 /// How a request is answered.
@@ -190,7 +198,7 @@ impl Shard {
     ) {
         match message {
             AdminMessage::Publish(publication) => {
-                let index = self.take_image(now, publication, out);
+                let index = self.take_image(now, *publication, out);
                 out.mesh.push((from, Message::Admin(AdminMessage::Confirm { index })));
             }
             AdminMessage::Confirm { index } => self.on_confirmed(now, from, index, out),
@@ -214,7 +222,7 @@ impl Shard {
 
     pub(super) fn on_admin_tick(&mut self, now: Now, out: &mut Effects) {
         self.expire_commands(now, out);
-        self.retry_start(now, out);
+        self.retry_start(now);
     }
 
     pub(super) fn admin_deadline(&self) -> Option<u64> {
@@ -224,4 +232,3 @@ impl Shard {
             .min()
     }
 }
-
