@@ -161,6 +161,15 @@ impl TestNode {
         node
     }
 
+    /// Stops in good order, which it must come to.
+    pub fn shut_down(&mut self) {
+        for core in &mut self.cores {
+            core.events.push_back(Event::Shutdown);
+        }
+        self.run();
+        assert!(self.cores.iter().all(|core| core.stopped), "every shard has stopped");
+    }
+
     pub fn is_ready(&self) -> bool {
         self.cores.iter().all(|core| core.ready)
     }

@@ -8,6 +8,7 @@ mod connections;
 mod fetch;
 mod offsets;
 mod produce;
+mod restart;
 mod retention;
 
 use strandlog::record::BatchBuilder;
