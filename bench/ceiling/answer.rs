@@ -9,7 +9,7 @@ use std::io;
 const COUNT_MAX: i32 = 1 << 20;
 
 /// A request that is being worked on. The answer grows with it.
-pub struct Produce {
+pub(crate) struct Produce {
     version: i16,
     acks: i16,
     at: usize,
@@ -20,7 +20,7 @@ pub struct Produce {
 
 impl Produce {
     /// Reads up to the topics.
-    pub fn parse(frame: &[u8], version: i16) -> io::Result<Self> {
+    pub(crate) fn parse(frame: &[u8], version: i16) -> io::Result<Self> {
         let correlation = i32::from_be_bytes(take(frame, &mut 4)?);
         let mut at = 8;
         skip_string(frame, &mut at)?;
@@ -36,7 +36,7 @@ impl Produce {
     }
 
     /// The next batch, checked.
-    pub fn next_part(&mut self, frame: &[u8]) -> io::Result<Option<Part>> {
+    pub(crate) fn next_part(&mut self, frame: &[u8]) -> io::Result<Option<Part>> {
         while self.partitions_left == 0 {
             if self.topics_left == 0 {
                 return Ok(None);
@@ -58,7 +58,7 @@ impl Produce {
     }
 
     /// Completes the answer for the batch that was taken last.
-    pub fn answer_part(&mut self, base_offset: i64) {
+    pub(crate) fn answer_part(&mut self, base_offset: i64) {
         let answer = &mut self.answer;
         answer.extend_from_slice(&0_i16.to_be_bytes());
         answer.extend_from_slice(&base_offset.to_be_bytes());
@@ -73,7 +73,7 @@ impl Produce {
     }
 
     /// The answer's frame; none with acks=0.
-    pub fn finish(mut self) -> Option<Vec<u8>> {
+    pub(crate) fn finish(mut self) -> Option<Vec<u8>> {
         self.answer.extend_from_slice(&0_i32.to_be_bytes());
         let length = (self.answer.len() - 4) as i32;
         self.answer[..4].copy_from_slice(&length.to_be_bytes());

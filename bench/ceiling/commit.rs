@@ -16,29 +16,29 @@ use strandlog::base::PAGE;
 const FRAME_HEADER: usize = 128;
 
 #[derive(Clone, Copy, Debug)]
-pub struct Limits {
+pub(crate) struct Limits {
     /// Frames on their way at most (K).
-    pub in_flight: usize,
-    pub frame_bytes: usize,
+    pub(crate) in_flight: usize,
+    pub(crate) frame_bytes: usize,
     /// A further frame is started only when this much waits.
-    pub second_from: usize,
-    pub file_bytes: u64,
+    pub(crate) second_from: usize,
+    pub(crate) file_bytes: u64,
 }
 
 /// Counted since the start.
 #[derive(Clone, Copy, Default, Debug)]
-pub struct Figures {
-    pub frames: u64,
-    pub batches: u64,
-    pub batch_bytes: u64,
+pub(crate) struct Figures {
+    pub(crate) frames: u64,
+    pub(crate) batches: u64,
+    pub(crate) batch_bytes: u64,
     /// Readers that waited for room in the gathering frame.
-    pub waits: u64,
+    pub(crate) waits: u64,
 }
 
 /// An answer that leaves when its frame, and all before it, are durable.
-pub struct Due {
-    pub outbox: Rc<Outbox>,
-    pub answer: Vec<u8>,
+pub(crate) struct Due {
+    pub(crate) outbox: Rc<Outbox>,
+    pub(crate) answer: Vec<u8>,
 }
 
 struct Frame {
@@ -67,7 +67,7 @@ struct State {
     offsets: Vec<i64>,
 }
 
-pub struct Committer {
+pub(crate) struct Committer {
     file: Rc<DmaFile>,
     limits: Limits,
     state: RefCell<State>,
@@ -75,7 +75,7 @@ pub struct Committer {
 }
 
 impl Committer {
-    pub fn new(file: Rc<DmaFile>, limits: Limits) -> Self {
+    pub(crate) fn new(file: Rc<DmaFile>, limits: Limits) -> Self {
         assert!(limits.in_flight > 0, "without frames in flight nothing is ever committed");
         assert!(
             (limits.frame_bytes + FRAME_HEADER + PAGE) as u64 * 2 < limits.file_bytes,
@@ -85,13 +85,13 @@ impl Committer {
         Self { file, limits, state, figures }
     }
 
-    pub fn figures(&self) -> Figures {
+    pub(crate) fn figures(&self) -> Figures {
         self.figures.get()
     }
 
     /// Takes a batch into the gathering frame, waiting for room where there is none, and returns
     /// the offset of its first record.
-    pub async fn put(&self, partition: usize, batch: &[u8], records: i64) -> i64 {
+    pub(crate) async fn put(&self, partition: usize, batch: &[u8], records: i64) -> i64 {
         let mut waited = false;
         poll_fn(|context| {
             if self.has_room(batch.len()) {
@@ -128,7 +128,7 @@ impl Committer {
     }
 
     /// Owes an answer for the batches that were put before it.
-    pub fn owe(&self, due: Due) {
+    pub(crate) fn owe(&self, due: Due) {
         let mut state = self.state.borrow_mut();
         if let Some(frame) = &mut state.gathering {
             frame.due.push(due);
@@ -150,7 +150,7 @@ impl Committer {
     }
 
     /// Starts commits for as long as the process lives.
-    pub async fn drive(self: Rc<Self>) {
+    pub(crate) async fn drive(self: Rc<Self>) {
         loop {
             let (frame, number, position) = poll_fn(|context| {
                 let mut state = self.state.borrow_mut();

@@ -25,7 +25,7 @@ const BUFFER_BYTES: usize = 1 << 20;
 const FRAME_MAX: usize = 100 << 20;
 
 /// Answers of one connection that may leave.
-pub struct Outbox {
+pub(crate) struct Outbox {
     socket: RawFd,
     /// Gathered, and not yet in the socket.
     pending: RefCell<Vec<u8>>,
@@ -37,7 +37,7 @@ pub struct Outbox {
 
 impl Outbox {
     /// Adds an answer. True: somebody has to flush.
-    pub fn gather(&self, answer: &[u8]) -> bool {
+    pub(crate) fn gather(&self, answer: &[u8]) -> bool {
         let mut pending = self.pending.borrow_mut();
         let first = pending.is_empty();
         pending.extend_from_slice(answer);
@@ -45,7 +45,7 @@ impl Outbox {
     }
 
     /// Sends what was gathered: at once where the socket takes it, else by the writer task.
-    pub fn flush(&self) {
+    pub(crate) fn flush(&self) {
         if self.blocked.get() || self.closed.get() {
             return;
         }
@@ -66,7 +66,7 @@ impl Outbox {
 }
 
 /// Serves a connection until its peer is done.
-pub async fn serve(
+pub(crate) async fn serve(
     mut stream: TcpStream,
     committer: Rc<Committer>,
     about: About,

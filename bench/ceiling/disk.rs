@@ -15,7 +15,7 @@ const GUARD: &str = "ceiling.guard";
 const ZEROES: usize = 1 << 20;
 
 /// Makes the guard file and the zeroed file, and brings both to the disk.
-pub fn prepare(dir: &Path, bytes: u64) -> io::Result<()> {
+pub(crate) fn prepare(dir: &Path, bytes: u64) -> io::Result<()> {
     std::fs::create_dir_all(dir)?;
     // The first file that glommio opens on a device decides how it polls that device, and an empty
     // one misleads it.
@@ -32,7 +32,7 @@ pub fn prepare(dir: &Path, bytes: u64) -> io::Result<()> {
 }
 
 /// Opens the zeroed file for synchronous direct writes, after the guard file.
-pub async fn open(dir: &Path) -> io::Result<DmaFile> {
+pub(crate) async fn open(dir: &Path) -> io::Result<DmaFile> {
     let guard = DmaFile::open(dir.join(GUARD)).await.map_err(io::Error::other)?;
     guard.close().await.map_err(io::Error::other)?;
     let file = OpenOptions::new()

@@ -19,7 +19,7 @@ use strandlog::kafka::wire::RequestHeader;
 use strandlog::kafka::wire::encode_response;
 use strandlog::record::Batch;
 
-pub use crate::answer::Produce;
+pub(crate) use crate::answer::Produce;
 
 /// What is served, as (API, least version, greatest version).
 const SERVED: [(ApiKey, i16, i16); 3] =
@@ -27,31 +27,31 @@ const SERVED: [(ApiKey, i16, i16); 3] =
 
 /// What clients are told.
 #[derive(Clone, Copy, Debug)]
-pub struct About {
-    pub address: SocketAddr,
-    pub partitions: i32,
+pub(crate) struct About {
+    pub(crate) address: SocketAddr,
+    pub(crate) partitions: i32,
 }
 
-pub enum Parsed {
+pub(crate) enum Parsed {
     /// To be sent after all answers before it.
     Answer(Vec<u8>),
     Produce(Produce),
 }
 
 /// One batch of a Produce request.
-pub struct Part {
-    pub partition: usize,
+pub(crate) struct Part {
+    pub(crate) partition: usize,
     /// Where it lies in the request's frame. Its CRC was checked.
-    pub batch: Range<usize>,
-    pub records: i64,
+    pub(crate) batch: Range<usize>,
+    pub(crate) records: i64,
 }
 
-pub fn invalid(what: &'static str) -> io::Error {
+pub(crate) fn invalid(what: &'static str) -> io::Error {
     io::Error::new(io::ErrorKind::InvalidData, what)
 }
 
 /// Reads one request; `frame` is without its length.
-pub fn parse(frame: &[u8], about: &About) -> io::Result<Parsed> {
+pub(crate) fn parse(frame: &[u8], about: &About) -> io::Result<Parsed> {
     let Some(head) = frame.first_chunk::<8>() else { return Err(invalid("no header")) };
     let api = i16::from_be_bytes([head[0], head[1]]);
     let version = i16::from_be_bytes([head[2], head[3]]);
@@ -129,7 +129,7 @@ fn metadata(request: MetadataRequest, about: &About) -> MetadataResponse {
 }
 
 /// Checks the batch that lies at `range` of the frame.
-pub fn check_batch(frame: &[u8], partition: i32, range: Range<usize>) -> io::Result<Part> {
+pub(crate) fn check_batch(frame: &[u8], partition: i32, range: Range<usize>) -> io::Result<Part> {
     let partition = usize::try_from(partition).map_err(|_| invalid("no such partition"))?;
     let batch = Batch::parse(&frame[range.clone()]).map_err(|_| invalid("not a batch"))?;
     if batch.bytes.len() != range.len() || !batch.crc_holds() {

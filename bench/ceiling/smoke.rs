@@ -18,7 +18,7 @@ use strandlog::record::BatchBuilder;
 const VERSION: i16 = 8;
 const REQUESTS: i32 = 200;
 
-pub fn run(args: Args) {
+pub(crate) fn run(args: Args) {
     let dir = std::env::temp_dir().join(format!("strandlog-ceiling-{}", std::process::id()));
     let (tell, told) = mpsc::channel();
     let args =

@@ -2,7 +2,7 @@
 //! storage.md, rounded to what the structures need.
 
 /// Alignment of frames.
-pub const PAGE: u64 = 4096;
+pub(crate) const PAGE: u64 = 4096;
 /// Header of a frame.
 const FRAME_HEADER: u64 = 128;
 /// `Append` in a frame's table, and again in the footer.
@@ -40,7 +40,7 @@ const fn weight_of(bytes: u64) -> u64 {
 
 /// When extents are evacuated.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum When {
+pub(crate) enum When {
     /// As soon as an extent's live share falls below the threshold.
     Eager,
     /// Only when fewer free extents are left than the low water mark.
@@ -49,15 +49,15 @@ pub enum When {
 
 /// What is kept apart when it is written.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct Layout {
+pub(crate) struct Layout {
     /// Two strands a shard; a partition's retention decides which.
-    pub by_lifetime: bool,
+    pub(crate) by_lifetime: bool,
     /// Survivors of evacuation get extents of their own in their strand.
-    pub survivors_apart: bool,
+    pub(crate) survivors_apart: bool,
 }
 
 impl Layout {
-    pub const ALL: [Self; 4] = [
+    pub(crate) const ALL: [Self; 4] = [
         Self { by_lifetime: false, survivors_apart: false },
         Self { by_lifetime: true, survivors_apart: false },
         Self { by_lifetime: false, survivors_apart: true },
@@ -69,7 +69,7 @@ impl Layout {
         (1 + usize::from(self.by_lifetime)) * (1 + usize::from(self.survivors_apart))
     }
 
-    pub fn name(self) -> &'static str {
+    pub(crate) fn name(self) -> &'static str {
         match (self.by_lifetime, self.survivors_apart) {
             (false, false) => "one strand",
             (true, false) => "two by lifetime",
@@ -79,13 +79,13 @@ impl Layout {
     }
 }
 
-pub struct Config {
-    pub extent_bytes: u64,
-    pub extents: usize,
-    pub layout: Layout,
-    pub when: When,
+pub(crate) struct Config {
+    pub(crate) extent_bytes: u64,
+    pub(crate) extents: usize,
+    pub(crate) layout: Layout,
+    pub(crate) when: When,
     /// Free extents below which evacuation runs.
-    pub low_water: usize,
+    pub(crate) low_water: usize,
 }
 
 #[derive(Default)]
@@ -110,7 +110,7 @@ enum State {
 }
 
 /// A batch's number in the model; taken again after its death.
-pub type BatchId = u32;
+pub(crate) type BatchId = u32;
 
 #[derive(Clone, Copy)]
 struct Stored {
@@ -122,19 +122,19 @@ struct Stored {
 
 /// Bytes written, by reason.
 #[derive(Clone, Copy, Default)]
-pub struct Written {
+pub(crate) struct Written {
     /// Batches as they came.
-    pub user: u64,
+    pub(crate) user: u64,
     /// Frames around them.
-    pub frames: u64,
+    pub(crate) frames: u64,
     /// Frames of evacuation.
-    pub relocated: u64,
+    pub(crate) relocated: u64,
     /// Footers, index files, checkpoints.
-    pub meta: u64,
+    pub(crate) meta: u64,
 }
 
 impl Written {
-    pub fn since(self, before: Self) -> Self {
+    pub(crate) fn since(self, before: Self) -> Self {
         Self {
             user: self.user - before.user,
             frames: self.frames - before.frames,
@@ -144,7 +144,7 @@ impl Written {
     }
 }
 
-pub struct Store {
+pub(crate) struct Store {
     config: Config,
     extents: Vec<Extent>,
     free: Vec<usize>,
@@ -156,12 +156,12 @@ pub struct Store {
     sealed: u64,
     checkpoint_bytes: u64,
     /// Produce was refused: nothing could be evacuated.
-    pub refused: u64,
-    pub written: Written,
+    pub(crate) refused: u64,
+    pub(crate) written: Written,
 }
 
 impl Store {
-    pub fn new(config: Config) -> Self {
+    pub(crate) fn new(config: Config) -> Self {
         Self {
             extents: (0..config.extents).map(|_| Extent::default()).collect(),
             free: (0..config.extents).rev().collect(),
@@ -178,23 +178,28 @@ impl Store {
         }
     }
 
-    pub fn capacity(&self) -> u64 {
+    pub(crate) fn capacity(&self) -> u64 {
         self.config.extent_bytes * self.config.extents as u64
     }
 
     /// Share of the pool that live batches need, with their entries.
-    pub fn fill(&self) -> f64 {
+    pub(crate) fn fill(&self) -> f64 {
         self.live_weight as f64 / self.capacity() as f64
     }
 
     /// What a batch of `bytes` adds to [`Store::fill`], in bytes.
-    pub fn weight_of(bytes: u32) -> u64 {
+    pub(crate) fn weight_of(bytes: u32) -> u64 {
         weight_of(u64::from(bytes))
     }
 
     /// One commit: batches as (partition, bytes). `chain`: 0 short-lived, 1 long-lived. False: the
     /// store is full and took nothing (R16).
-    pub fn commit(&mut self, chain: usize, batches: &[(u32, u32)], ids: &mut Vec<BatchId>) -> bool {
+    pub(crate) fn commit(
+        &mut self,
+        chain: usize,
+        batches: &[(u32, u32)],
+        ids: &mut Vec<BatchId>,
+    ) -> bool {
         self.evacuate();
         if self.free.len() <= RESERVE {
             self.refused += 1;
@@ -220,7 +225,7 @@ impl Store {
     }
 
     /// A batch dies: retention, or a newer value of its key.
-    pub fn kill(&mut self, id: BatchId) {
+    pub(crate) fn kill(&mut self, id: BatchId) {
         let stored = &mut self.batches[id as usize];
         let bytes = u64::from(std::mem::take(&mut stored.bytes));
         assert!(bytes > 0, "a batch dies once");
@@ -334,7 +339,7 @@ impl Store {
     }
 
     /// What extents say and what batches say must be the same.
-    pub fn check(&self) {
+    pub(crate) fn check(&self) {
         let mut weights = vec![0; self.extents.len()];
         for stored in self.batches.iter().filter(|stored| stored.bytes > 0) {
             weights[stored.extent as usize] += weight_of(u64::from(stored.bytes));
@@ -347,26 +352,26 @@ impl Store {
     }
 
     /// Tells the size of the facts that a checkpoint holds.
-    pub fn note_facts(&mut self, partitions: u64, segments: u64) {
+    pub(crate) fn note_facts(&mut self, partitions: u64, segments: u64) {
         self.checkpoint_bytes = partitions * CHECKPOINT_PARTITION
             + segments * CHECKPOINT_SEGMENT
             + self.config.extents as u64 * CHECKPOINT_EXTENT;
     }
 
-    pub fn checkpoint_bytes(&self) -> u64 {
+    pub(crate) fn checkpoint_bytes(&self) -> u64 {
         self.checkpoint_bytes
     }
 
-    pub fn index_bytes(&self) -> u64 {
+    pub(crate) fn index_bytes(&self) -> u64 {
         self.extents.iter().map(|extent| extent.runs * (RUN + RANGE)).sum()
     }
 
-    pub fn live_bytes(&self) -> u64 {
+    pub(crate) fn live_bytes(&self) -> u64 {
         self.live_bytes
     }
 
     /// Bytes of the extents in use, of the index and of both slots.
-    pub fn used_bytes(&self) -> u64 {
+    pub(crate) fn used_bytes(&self) -> u64 {
         let extents = (self.config.extents - self.free.len()) as u64;
         extents * self.config.extent_bytes + self.index_bytes() + 4 * self.checkpoint_bytes
     }

@@ -8,28 +8,28 @@ use strandlog::base::Rng;
 
 /// Topics of one kind.
 #[derive(Clone, Copy)]
-pub struct Class {
-    pub partitions: u32,
-    pub batch_bytes: u32,
+pub(crate) struct Class {
+    pub(crate) partitions: u32,
+    pub(crate) batch_bytes: u32,
     /// Batches of a logical segment, which dies as a whole.
-    pub segment_batches: usize,
+    pub(crate) segment_batches: usize,
     /// Share of the commits, in percent.
-    pub traffic: u64,
+    pub(crate) traffic: u64,
     /// Share of the live data, in percent.
-    pub live: u64,
+    pub(crate) live: u64,
     /// The strand of a layout by lifetime.
-    pub chain: usize,
+    pub(crate) chain: usize,
     /// Dies by newer values of its keys, one a batch, not by retention.
-    pub compacted: bool,
+    pub(crate) compacted: bool,
 }
 
 /// Classes side by side.
-pub struct Workload {
-    pub name: &'static str,
+pub(crate) struct Workload {
+    pub(crate) name: &'static str,
     /// Batches of one commit.
-    pub commit: usize,
-    pub extent_kib: u64,
-    pub classes: &'static [Class],
+    pub(crate) commit: usize,
+    pub(crate) extent_kib: u64,
+    pub(crate) classes: &'static [Class],
 }
 
 const PLAIN: Class = Class {
@@ -52,7 +52,7 @@ const OFFSETS: Class = Class {
     compacted: true,
 };
 
-pub const ALL: [Workload; 6] = [
+pub(crate) const ALL: [Workload; 6] = [
     Workload {
         name: "endless beside one hour",
         commit: 8,
@@ -191,7 +191,7 @@ const SETTLE_TURNS: u64 = 2;
 
 /// Fills the store to `fill`, lets it settle, then writes `turns` times its capacity and returns
 /// what was written in that last part.
-pub fn run(workload: &Workload, store: &mut Store, fill: f64, turns: u64) -> Written {
+pub(crate) fn run(workload: &Workload, store: &mut Store, fill: f64, turns: u64) -> Written {
     let target = store.capacity() as f64 * fill;
     let mut writer = Writer {
         rng: Rng::new(1),
