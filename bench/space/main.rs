@@ -19,7 +19,7 @@ struct Size {
     fills: &'static [f64],
 }
 
-const FULL: Size = Size { extents: 512, turns: 4, fills: &[0.80, 0.90, 0.95] };
+const FULL: Size = Size { extents: 512, turns: 2, fills: &[0.80, 0.90, 0.95] };
 const SMOKE: Size = Size { extents: 64, turns: 1, fills: &[0.80] };
 
 /// Above this the layout in question is not good enough at 90 % (storage.md, section 7).

@@ -15,8 +15,9 @@ const RUN: u64 = 40;
 const RANGE: u64 = 16;
 /// Header block and seal of an extent.
 const EXTENT_OVERHEAD: u64 = 2 * PAGE;
-/// What evacuation writes at a time.
+/// What evacuation writes at a time, and at most this part of an extent.
 const EVACUATION_FRAME: u64 = 256 * 1024;
+const EVACUATION_PART: u64 = 32;
 /// Kept free for evacuation and for the next start (R16).
 const RESERVE: usize = 2;
 /// A checkpoint's bytes for a partition, a segment of it, an extent.
@@ -324,11 +325,12 @@ impl Store {
         live.sort_by_key(|&id| self.batches[id as usize].partition);
         let apart = self.config.layout.survivors_apart;
         let chain = if apart { extent.chain | SURVIVORS } else { extent.chain };
+        let frame_bytes = EVACUATION_FRAME.min(self.config.extent_bytes / EVACUATION_PART);
         let mut from = 0;
         while from < live.len() {
             let mut bytes = 0;
             let mut to = from;
-            while to < live.len() && (to == from || bytes < EVACUATION_FRAME) {
+            while to < live.len() && (to == from || bytes < frame_bytes) {
                 bytes += u64::from(self.batches[live[to] as usize].bytes);
                 to += 1;
             }

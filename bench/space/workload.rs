@@ -80,14 +80,14 @@ pub(crate) const ALL: [Workload; 6] = [
     Workload {
         name: "trickle of single records",
         commit: 1,
-        extent_kib: 2048,
+        extent_kib: 1024,
         classes: &[Class { partitions: 1000, batch_bytes: 180, segment_batches: 200, ..PLAIN }],
     },
-    Workload { name: "compacted offsets alone", commit: 16, extent_kib: 2048, classes: &[OFFSETS] },
+    Workload { name: "compacted offsets alone", commit: 16, extent_kib: 1024, classes: &[OFFSETS] },
     Workload {
         name: "compacted offsets beside retention",
         commit: 16,
-        extent_kib: 2048,
+        extent_kib: 1024,
         classes: &[
             Class { traffic: 50, live: 95, batch_bytes: 2048, ..PLAIN },
             Class { traffic: 50, live: 5, ..OFFSETS },
