@@ -8,7 +8,7 @@ use super::fault::Fault;
 
 /// A decoded message may take this many times its bytes: a struct's fields in memory take up to
 /// this much more than in their shortest form (an empty string is one byte, a `String` 24).
-const MEMORY_PER_BYTE: usize = 32;
+const MEMORY_PER_BYTE: usize = 48;
 
 /// Memory that any message may take, however short.
 const MEMORY_BASE: usize = 1024;
@@ -30,7 +30,7 @@ pub struct Reader {
 pub(crate) struct Outer(usize);
 
 impl Reader {
-    /// The decoded message may take 32 times its bytes (and 1 KiB), and no more than its bytes and
+    /// The decoded message may take 48 times its bytes (and 1 KiB), and no more than its bytes and
     /// 64 MiB.
     pub fn new(bytes: Bytes) -> Self {
         let scaled = bytes.len().saturating_mul(MEMORY_PER_BYTE).saturating_add(MEMORY_BASE);
