@@ -188,7 +188,8 @@ impl<'a> Generator<'a> {
     }
 }
 
-fn nothing(kind: &Kind) -> Value {
+/// Zero or empty.
+pub(crate) fn nothing(kind: &Kind) -> Value {
     match kind {
         Kind::Bool => Value::Bool(false),
         Kind::Int(bits) => Value::Int(*bits, 0),

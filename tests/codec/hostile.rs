@@ -13,7 +13,13 @@ use crate::apis::Codec;
 use crate::apis::DIRECTIONS;
 use crate::apis::all;
 use crate::facts::ApiFacts;
+use crate::facts::Kind;
+use crate::facts::StructFacts;
+use crate::generator::Fields;
 use crate::generator::Generator;
+use crate::generator::Value;
+use crate::generator::initial;
+use crate::generator::nothing;
 use crate::generator::written;
 
 /// Mutations of messages per API, version and direction.
@@ -65,7 +71,7 @@ fn valid(api: &ApiFacts, direction: &'static str, version: i16) -> Vec<Vec<u8>> 
 
 /// What a decoder may hold at once for a message of `bytes` bytes.
 fn allowance(bytes: usize) -> usize {
-    32 * bytes + 1024
+    48 * bytes + 1024
 }
 
 /// Whether the bytes were a message. Checks that reading them is harmless, and that a message that
@@ -155,6 +161,58 @@ fn a_count_that_the_bytes_could_hold_does_not_multiply_memory() {
     let (fault, held) = peak(|| (codec.fault)(0, input));
     assert_eq!(fault, Some(Fault::Budget));
     assert!(held < 1024, "held {held}");
+}
+
+/// For every array of `structure` and of the structs below it: a message with nothing in it but a
+/// thousand of the array's elements, in their shortest form.
+fn crowds(api: &ApiFacts, structure: &StructFacts, version: i16) -> Vec<Fields> {
+    let mut made = Vec::new();
+    let present = || structure.fields.iter().filter(|field| (field.versions)(version));
+    let values: Vec<(&str, Value)> =
+        present().map(|field| (field.name, initial(api, field, version))).collect();
+    let empty = Fields { structure: structure.name, values, unknown: Vec::new() };
+    for (index, field) in present().enumerate() {
+        let Kind::Array(element) = &field.kind else { continue };
+        let with = |elements: Vec<Value>| {
+            let mut message = empty.clone();
+            message.values[index].1 = Value::Array(elements);
+            message
+        };
+        let Kind::Struct(name) = &**element else {
+            made.push(with(vec![nothing(element); 1000]));
+            continue;
+        };
+        let child = api.structure(name);
+        let fields = child.fields.iter().filter(|field| (field.versions)(version));
+        let shortest = Fields {
+            structure: child.name,
+            values: fields.map(|field| (field.name, initial(api, field, version))).collect(),
+            unknown: Vec::new(),
+        };
+        made.push(with(vec![Value::Struct(shortest); 1000]));
+        let below = crowds(api, child, version);
+        made.extend(below.into_iter().map(|fields| with(vec![Value::Struct(fields)])));
+    }
+    made
+}
+
+#[test]
+fn no_valid_message_is_too_small_for_the_memory_that_it_takes() {
+    let mut read = 0;
+    for api in all() {
+        for direction in DIRECTIONS {
+            let codec = api.codec(direction);
+            for version in api.facts.versions() {
+                for crowd in crowds(&api.facts, api.facts.root(direction), version) {
+                    let bytes = Bytes::from(written(&api.facts, version, &crowd));
+                    let fault = (codec.fault)(version, bytes);
+                    assert_eq!(fault, None, "{} {version} {}", codec.name, crowd.structure);
+                    read += 1;
+                }
+            }
+        }
+    }
+    assert!(read > 500, "only {read} messages");
 }
 
 #[test]

@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use std::path::PathBuf;
 
 use bytes::Bytes;
+use strandlog::kafka::errors::ErrorCode;
 use strandlog::kafka::versions::APIS;
 use strandlog::kafka::wire::ResponseHeader;
 
@@ -68,6 +69,19 @@ fn versions_and_headers_are_those_of_kafka() {
         let headers: Vec<String> = (api.min..=api.max).map(header).collect();
         assert_eq!(page.line("headers"), headers.join(" "), "{}", api.name);
     }
+}
+
+#[test]
+fn error_codes_are_those_of_kafka() {
+    let page = Page::of("errors").0;
+    let line = |error: &ErrorCode| {
+        let retry = if error.is_retriable() { "retriable" } else { "fatal" };
+        // Kafka has no words for success.
+        let message = if *error == ErrorCode::None { error.name() } else { error.message() };
+        format!("{} {} {retry} {message}", error.code(), error.name())
+    };
+    let codes: Vec<String> = ErrorCode::ALL.iter().map(line).collect();
+    assert_eq!(codes, page.lines().collect::<Vec<_>>());
 }
 
 #[test]

@@ -8,9 +8,11 @@ import java.util.ArrayList;
 import java.util.HexFormat;
 import java.util.List;
 import java.util.zip.CRC32C;
+import org.apache.kafka.common.errors.RetriableException;
 import org.apache.kafka.common.message.ApiMessageType;
 import org.apache.kafka.common.protocol.ApiMessage;
 import org.apache.kafka.common.protocol.ByteBufferAccessor;
+import org.apache.kafka.common.protocol.Errors;
 import org.apache.kafka.common.protocol.Message;
 import org.apache.kafka.common.protocol.MessageUtil;
 import org.apache.kafka.common.protocol.types.Schema;
@@ -35,6 +37,20 @@ public final class Main {
             String page = page(words[0], Integer.parseInt(words[1]), Integer.parseInt(words[2]));
             Files.write(target.resolve(words[0] + ".txt"), page.getBytes(StandardCharsets.UTF_8));
         }
+        Files.write(target.resolve("errors.txt"), errors().getBytes(StandardCharsets.UTF_8));
+    }
+
+    /** Every error code: number, name, whether clients try again, message. */
+    private static String errors() {
+        List<Errors> errors = new ArrayList<>(List.of(Errors.values()));
+        errors.sort(java.util.Comparator.comparingInt(Errors::code));
+        StringBuilder page = new StringBuilder();
+        for (Errors error : errors) {
+            boolean retriable = error.exception() instanceof RetriableException;
+            page.append(error.code()).append(' ').append(error.name()).append(' ');
+            page.append(retriable ? "retriable " : "fatal ").append(error.message()).append('\n');
+        }
+        return page.toString();
     }
 
     private static String page(String name, int min, int max) throws Exception {
