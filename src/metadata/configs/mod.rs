@@ -7,6 +7,9 @@ mod keys;
 mod topic;
 mod value;
 
+#[cfg(test)]
+mod tests;
+
 pub use broker::BrokerDef;
 pub use in_force::Described;
 pub use in_force::InForce;
