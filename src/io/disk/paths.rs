@@ -41,6 +41,14 @@ impl StrandPaths {
         })
     }
 
+    /// The file that a name in the strand's directory stands for, if it is one.
+    pub fn named(name: &str) -> Option<File> {
+        match read_name(name) {
+            Named::File(file) => Some(file),
+            Named::Unfinished | Named::Guard | Named::Unknown => None,
+        }
+    }
+
     /// Where `file` is made before it gets its name.
     pub(crate) fn unfinished(&self, file: File) -> PathBuf {
         let mut path = self.of(file).into_os_string();

@@ -1,0 +1,146 @@
+//! A stopped broker's data directory, for reading.
+
+use std::fs;
+use std::fs::File as Descriptor;
+use std::fs::TryLockError;
+use std::os::unix::fs::FileExt;
+use std::path::Path;
+use std::path::PathBuf;
+
+use crate::io::StrandPaths;
+use crate::strand::ExtentId;
+use crate::strand::File;
+use crate::strand::Listing;
+use crate::strand::Manifest;
+use crate::strand::ManifestFault;
+use crate::strand::StoreFiles;
+use crate::strand::StrandIdentity;
+use crate::strand::StrandPlace;
+
+/// Name of the manifest in the data directory.
+pub(super) const MANIFEST: &str = "manifest";
+
+/// Files of one strand that are held locked at once; a running broker locks them all.
+const LOCKS_MAX: usize = 256;
+
+/// Why a store cannot be looked into.
+#[derive(Debug)]
+pub(super) enum OpenError {
+    /// A broker runs on it.
+    Running(PathBuf),
+    /// It is not there or cannot be read.
+    Unreadable(String),
+}
+
+/// A data directory with its manifest.
+pub(super) struct Store {
+    root: PathBuf,
+    pub(super) manifest: Manifest,
+}
+
+impl Store {
+    pub(super) fn open(root: &Path) -> Result<Self, OpenError> {
+        let path = root.join(MANIFEST);
+        let unreadable = |what: String| OpenError::Unreadable(format!("{}: {what}", path.display()));
+        let bytes = fs::read(&path).map_err(|error| unreadable(error.to_string()))?;
+        let manifest = Manifest::parse(&bytes).map_err(|fault| {
+            unreadable(match fault {
+                ManifestFault::Damaged => "not a manifest, or a damaged one".to_owned(),
+                ManifestFault::Format(format) => {
+                    format!("format {format}, which this version does not know")
+                }
+            })
+        })?;
+        Ok(Self { root: root.to_owned(), manifest })
+    }
+
+    /// Opens a strand for reading, and keeps brokers away for as long as it is open.
+    pub(super) fn strand(&self, place: &StrandPlace) -> Result<StrandStore, OpenError> {
+        let identity = StrandIdentity {
+            key: self.manifest.key,
+            strand: place.strand,
+            manifest: self.manifest.generation,
+        };
+        let paths = StrandPaths::new(&self.root, place.strand);
+        let mut store = StrandStore { identity, paths, locks: Vec::new() };
+        store.lock()?;
+        Ok(store)
+    }
+}
+
+/// The files of one strand.
+pub(super) struct StrandStore {
+    pub(super) identity: StrandIdentity,
+    paths: StrandPaths,
+    /// Held until the store is closed.
+    locks: Vec<Descriptor>,
+}
+
+impl StrandStore {
+    fn lock(&mut self) -> Result<(), OpenError> {
+        let listing = self.listing().map_err(OpenError::Unreadable)?;
+        let slots = listing.slots.iter().map(|(slot, _)| File::Slot(*slot));
+        let extents = listing.extents.iter().map(|(extent, _)| File::Extent(*extent));
+        for file in slots.chain(extents).take(LOCKS_MAX) {
+            let path = self.path(file);
+            let unreadable =
+                |error| OpenError::Unreadable(format!("{}: {error}", path.display()));
+            let descriptor = Descriptor::open(&path).map_err(unreadable)?;
+            match descriptor.try_lock_shared() {
+                Ok(()) => self.locks.push(descriptor),
+                Err(TryLockError::WouldBlock) => return Err(OpenError::Running(path)),
+                Err(TryLockError::Error(error)) => return Err(unreadable(error)),
+            }
+        }
+        Ok(())
+    }
+
+    pub(super) fn path(&self, file: File) -> PathBuf {
+        self.paths.of(file)
+    }
+
+    /// A part of an extent.
+    pub(super) fn read_at(
+        &self,
+        extent: ExtentId,
+        position: u32,
+        bytes: u32,
+    ) -> Result<Vec<u8>, String> {
+        let path = self.path(File::Extent(extent));
+        let mut part = vec![0; bytes as usize];
+        let read = Descriptor::open(&path)
+            .and_then(|file| file.read_exact_at(&mut part, u64::from(position)));
+        read.map_err(|error| format!("{}: {error}", path.display()))?;
+        Ok(part)
+    }
+}
+
+impl StoreFiles for StrandStore {
+    fn listing(&self) -> Result<Listing, String> {
+        let mut listing = Listing::default();
+        let dir = self.paths.dir();
+        if !dir.exists() {
+            return Ok(listing);
+        }
+        let unreadable = |error: std::io::Error| format!("{}: {error}", dir.display());
+        for entry in fs::read_dir(dir).map_err(unreadable)? {
+            let entry = entry.map_err(unreadable)?;
+            let bytes = entry.metadata().map_err(unreadable)?.len();
+            match entry.file_name().to_str().and_then(StrandPaths::named) {
+                Some(File::Extent(extent)) => listing.extents.push((extent, bytes)),
+                Some(File::Slot(slot)) => listing.slots.push((slot, bytes)),
+                Some(File::Index(index)) => listing.indexes.push((index, bytes)),
+                None => {}
+            }
+        }
+        listing.extents.sort_unstable();
+        listing.slots.sort_unstable();
+        listing.indexes.sort_unstable();
+        Ok(listing)
+    }
+
+    fn read(&self, file: File) -> Result<Vec<u8>, String> {
+        let path = self.path(file);
+        fs::read(&path).map_err(|error| format!("{}: {error}", path.display()))
+    }
+}
