@@ -46,6 +46,7 @@ pub use checkpoint::SlotHeader;
 pub use checkpoint::SlotView;
 pub use checkpoint::Tombstone;
 pub use checkpoint::encode_slot;
+pub use checkpoint::read_slot;
 pub use config::StrandConfig;
 pub use config::StrandIdentity;
 pub use entry::Append;

@@ -20,6 +20,7 @@ mod stored;
 mod tests;
 
 use rkyv::rancor;
+use rkyv::util::AlignedVec;
 
 use crate::base::PAGE;
 use crate::base::PartitionId;
@@ -235,4 +236,16 @@ impl<'a> SlotView<'a> {
     pub fn logs(&self) -> impl Iterator<Item = (PartitionId, LogImage)> + use<'a> {
         self.stored.logs.iter().map(stored::log_image)
     }
+}
+
+/// Validates a whole slot, wherever its bytes lie, and copies its content out.
+pub fn read_slot(bytes: &[u8], key: &StoreKey, strand: StrandId) -> Result<Checkpoint, SlotFault> {
+    if bytes.is_empty() {
+        return Err(SlotFault::Empty);
+    }
+    let mut aligned = AlignedVec::<16>::with_capacity(bytes.len());
+    aligned.extend_from_slice(bytes);
+    let view = SlotView::validate(&aligned, key, strand)?;
+    let head = view.head().ok_or(SlotFault::Damaged)?;
+    Ok(Checkpoint { head, logs: view.logs().collect() })
 }

@@ -16,9 +16,10 @@ use std::collections::BTreeMap;
 
 use crate::base::PartitionId;
 use crate::log::Log;
+use crate::strand::checkpoint::Checkpoint;
 use crate::strand::checkpoint::CheckpointHead;
 use crate::strand::checkpoint::SlotFault;
-use crate::strand::checkpoint::SlotView;
+use crate::strand::checkpoint::read_slot;
 use crate::strand::config::StrandIdentity;
 use crate::strand::op::ExtentId;
 use crate::strand::op::File;
@@ -163,17 +164,15 @@ impl<'a> Verifier<'a> {
         &self,
         slot: Slot,
     ) -> Result<(CheckpointHead, BTreeMap<PartitionId, Log>), Option<String>> {
-        let bytes = aligned(&self.files.read(File::Slot(slot)).map_err(Some)?);
-        let view = SlotView::validate(&bytes, &self.identity.key, self.identity.strand);
-        let view = match view {
-            Ok(view) => view,
-            Err(SlotFault::Empty) => return Err(None),
-            Err(_) if bytes.is_empty() => return Err(None),
-            Err(fault) => return Err(Some(format!("the slot does not count: {fault:?}"))),
-        };
-        let head = view.head().ok_or_else(|| Some("an extent in no known state".to_owned()))?;
-        let logs = view.logs().map(|(partition, image)| (partition, Log::from_image(image)));
-        Ok((head, logs.collect()))
+        let bytes = self.files.read(File::Slot(slot)).map_err(Some)?;
+        match read_slot(&bytes, &self.identity.key, self.identity.strand) {
+            Ok(Checkpoint { head, logs }) => {
+                let logs = logs.into_iter().map(|(id, image)| (id, Log::from_image(image)));
+                Ok((head, logs.collect()))
+            }
+            Err(SlotFault::Empty) => Err(None),
+            Err(fault) => Err(Some(format!("the slot does not count: {fault:?}"))),
+        }
     }
 
     fn read_extent(&mut self, extent: ExtentId) -> Option<Vec<u8>> {
@@ -219,11 +218,4 @@ impl<'a> Verifier<'a> {
         let finding = Finding { file, position, partition, is_damage: true, what };
         self.found.findings.push(finding);
     }
-}
-
-/// Archives are read in place at multiples of 16.
-pub(super) fn aligned(bytes: &[u8]) -> rkyv::util::AlignedVec<16> {
-    let mut aligned = rkyv::util::AlignedVec::with_capacity(bytes.len());
-    aligned.extend_from_slice(bytes);
-    aligned
 }
