@@ -231,7 +231,7 @@ impl Strand {
             wall_ms: now.wall_ms,
             extents: self.extents.iter().filter_map(record).collect(),
             indexes: self.indexes.values().cloned().collect(),
-            tombstones: Vec::new(),
+            truncations: self.space.truncations().to_vec(),
         };
         let logs = self.logs.iter().map(|(partition, log)| (*partition, Log::image(log))).collect();
         let checkpoint = Checkpoint { head, logs };
@@ -336,10 +336,9 @@ impl Strand {
         self.checkpoints.slot_mut(writing.slot).valid = Some(writing.facts);
         self.figures.checkpoints += 1;
         self.recycle(out);
+        self.remove_indexes(out);
         // Dead extents wait for both slots: while space is short the other one follows at once.
-        let has_dead =
-            self.extents.iter().any(|(_, extent)| matches!(extent.life, Life::Dead { .. }));
-        if has_dead && self.is_short_of_space() {
+        if self.has_recyclable() && self.is_short_of_space() {
             self.checkpoints.want();
         }
     }

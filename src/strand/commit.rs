@@ -252,6 +252,11 @@ impl Commit {
         self.gathering.is_empty() && self.closed.is_empty() && self.in_flight.is_empty()
     }
 
+    /// This start has taken something in, and so a use of its own.
+    pub(super) fn has_begun(&self) -> bool {
+        self.plan.is_some()
+    }
+
     /// Uses that were planned and still want an extent.
     pub(super) fn unopened(&self) -> usize {
         self.unopened.len()

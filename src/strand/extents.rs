@@ -37,6 +37,8 @@ pub(super) struct Extent {
     pub first_sequence: u64,
     /// Of this use: the highest that counts. Frames beyond it are void.
     pub last_sequence: u64,
+    /// Bytes of frames in this use; 0: not known, it is taken for full.
+    pub used_bytes: u64,
     /// Bytes of batches that were written in this use.
     pub stored_bytes: u64,
     /// Of them, what nobody has killed. An upper bound between two sweeps.
@@ -56,6 +58,7 @@ impl Extent {
             use_number: 0,
             first_sequence: 0,
             last_sequence: 0,
+            used_bytes: 0,
             stored_bytes: 0,
             live_bytes: 0,
             index: None,

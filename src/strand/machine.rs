@@ -13,6 +13,7 @@ use crate::base::PartitionId;
 use crate::log::Log;
 use crate::strand::Append;
 use crate::strand::Entry;
+use crate::strand::EntryId;
 use crate::strand::Fatal;
 use crate::strand::IndexId;
 use crate::strand::Notice;
@@ -24,13 +25,17 @@ use crate::strand::RunMap;
 use crate::strand::StrandConfig;
 use crate::strand::StrandIdentity;
 use crate::strand::Token;
+use crate::strand::Truncation;
 use crate::strand::checkpoint::IndexRecord;
 use crate::strand::checkpointing::Checkpoints;
 use crate::strand::commit::Commit;
+use crate::strand::evacuation::Evacuation;
 use crate::strand::extents::Extents;
 use crate::strand::extents::Life;
 use crate::strand::figures::StrandFigures;
+use crate::strand::indexing::Indexing;
 use crate::strand::ledger::Ledger;
+use crate::strand::liveness::Liveness;
 use crate::strand::ops::Ops;
 use crate::strand::ops::Purpose;
 use crate::strand::quiet::Quiet;
@@ -80,6 +85,9 @@ pub struct Strand {
     pub(super) footer_in_flight: bool,
     pub(super) quiet: Quiet,
     pub(super) space: Space,
+    pub(super) indexing: Indexing,
+    pub(super) liveness: Liveness,
+    pub(super) evacuation: Evacuation,
     pub(super) checkpoints: Checkpoints,
     pub(super) figures: StrandFigures,
     pub(super) reads: Reads,
@@ -111,6 +119,9 @@ impl Strand {
             footer_in_flight: false,
             quiet: Quiet::new(config.quiet_us),
             space: Space::default(),
+            indexing: Indexing::default(),
+            liveness: Liveness::default(),
+            evacuation: Evacuation::default(),
             checkpoints: Checkpoints::new(&config),
             figures: StrandFigures::default(),
             reads: reading::reads(&config, identity),
@@ -137,6 +148,9 @@ impl Strand {
             }
             Purpose::Allocate { extent } => self.on_allocated(now, extent, &outcome, out),
             Purpose::RemoveExtent { extent } => self.on_extent_removed(extent, &outcome, out),
+            Purpose::StoreIndex { .. } => self.on_index_stored(&outcome, out),
+            Purpose::Evacuation => self.on_evacuation(now, &outcome, out),
+            Purpose::Sweep => self.on_sweep(&outcome, out),
             Purpose::RemoveIndex { index } => self.on_index_removed(index, &outcome, out),
             Purpose::Checkpoint => self.on_checkpoint(outcome, out),
             Purpose::Recovery => self.on_recovery(now, token, outcome, out),
@@ -202,8 +216,10 @@ impl Strand {
     /// durable before anyone may be told; a refusal leaves no trace.
     pub fn append(&mut self, append: Append, batch: Bytes) -> Result<u64, Refusal> {
         let entry = Entry::Append(append);
-        self.admits(Need::Produce, &entry)?;
-        Ok(self.push(append.partition, entry, batch))
+        let admitted = self.admits(Need::Produce, &entry);
+        self.space.was_refused |= admitted == Err(Refusal::Full);
+        admitted?;
+        Ok(self.push(append.partition, entry, batch).sequence)
     }
 
     /// A leader epoch begins at the log's end.
@@ -219,7 +235,12 @@ impl Strand {
     /// The log ends at `to` again.
     pub fn truncate(&mut self, partition: PartitionId, to: Offset) -> Result<u64, Refusal> {
         self.known(partition)?;
-        self.command(partition, Entry::Truncate { partition, to })
+        let entry = Entry::Truncate { partition, to };
+        self.admits(Need::Command, &entry)?;
+        let entry = self.push(partition, entry, Bytes::new());
+        self.space.truncated(Truncation { partition, to, entry });
+        self.space.changed();
+        Ok(entry.sequence)
     }
 
     /// Everything below `to` is gone.
@@ -250,14 +271,14 @@ impl Strand {
 
     fn command(&mut self, partition: PartitionId, entry: Entry) -> Result<u64, Refusal> {
         self.admits(Need::Command, &entry)?;
-        Ok(self.push(partition, entry, Bytes::new()))
+        Ok(self.push(partition, entry, Bytes::new()).sequence)
     }
 
     /// Takes an entry in and applies it at once: replay does the same (R12).
-    pub(super) fn push(&mut self, partition: PartitionId, entry: Entry, batch: Bytes) -> u64 {
+    pub(super) fn push(&mut self, partition: PartitionId, entry: Entry, batch: Bytes) -> EntryId {
         let id = self.commit.push(entry.clone(), batch);
         self.logs.entry(partition).or_default().apply(id, &entry);
-        id.sequence
+        id
     }
 
     /// Highest sequence that is durable together with all before it.

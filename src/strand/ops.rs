@@ -29,11 +29,16 @@ pub(super) enum Purpose {
     RemoveExtent {
         extent: ExtentId,
     },
+    StoreIndex {
+        index: IndexId,
+    },
     RemoveIndex {
         index: IndexId,
     },
     Checkpoint,
     Recovery,
+    Evacuation,
+    Sweep,
     /// Of reads, which remember what for.
     Reading,
 }

@@ -2,7 +2,9 @@
 
 use crate::base::Mutant;
 use crate::base::Now;
+use crate::strand::Append;
 use crate::strand::Entry;
+use crate::strand::EntryId;
 use crate::strand::ExtentId;
 use crate::strand::Fatal;
 use crate::strand::File;
@@ -13,6 +15,7 @@ use crate::strand::Op;
 use crate::strand::Outcome;
 use crate::strand::Output;
 use crate::strand::Refusal;
+use crate::strand::Truncation;
 use crate::strand::Use;
 use crate::strand::extents::Extent;
 use crate::strand::extents::Life;
@@ -55,11 +58,37 @@ pub(super) struct Space {
     pub has_changed: bool,
     /// Damage was found: nothing is given back before both slots are past this sequence (R5).
     held_until: Option<u64>,
+    /// A producer was refused for want of room since the last turn.
+    pub was_refused: bool,
+    /// For as long as a use is older than they.
+    truncations: Vec<Truncation>,
 }
 
 impl Space {
     pub(super) fn changed(&mut self) {
         self.has_changed = true;
+    }
+
+    pub(super) fn truncated(&mut self, of: Truncation) {
+        if !self.truncations.contains(&of) {
+            self.truncations.push(of);
+        }
+    }
+
+    pub(super) fn truncations(&self) -> &[Truncation] {
+        &self.truncations
+    }
+
+    /// No use holds anything older than `sequence` any more.
+    pub(super) fn forget_truncations(&mut self, before: u64) {
+        self.truncations.retain(|of| of.entry.sequence >= before);
+    }
+
+    /// Whether a batch that was taken in as `written` was truncated since.
+    pub(super) fn is_truncated(&self, append: &Append, written: EntryId) -> bool {
+        self.truncations.iter().any(|of| {
+            of.partition == append.partition && of.to < append.end() && written < of.entry
+        })
     }
 
     pub(super) fn hold_until(&mut self, sequence: u64) {
@@ -95,8 +124,9 @@ impl Strand {
         let takes = usize::from(self.commit.begins_use(entry));
         let leaves = match need {
             Need::Produce => RESERVE,
-            Need::Evacuation => RESERVE - 1,
-            Need::Command => 0,
+            // The extent for the next start is this start's own until it has taken one.
+            Need::Evacuation if self.commit.has_begun() => RESERVE - 1,
+            Need::Evacuation | Need::Command => 0,
         };
         let needs = match need {
             // The room left in the open use belongs to evacuation once the reserve is touched.
@@ -105,6 +135,12 @@ impl Strand {
             Need::Evacuation | Need::Command => leaves + takes,
         };
         if self.available() >= needs { Ok(()) } else { Err(Refusal::Full) }
+    }
+
+    /// Something dead would be given back by checkpoints alone.
+    pub(super) fn has_recyclable(&self) -> bool {
+        let is_dead = |extent: &Extent| matches!(extent.life, Life::Dead { .. });
+        !self.recycling_is_held() && self.extents.iter().any(|(_, extent)| is_dead(extent))
     }
 
     /// Tells when producers begin to be refused for want of space, and when that is over.
@@ -210,7 +246,8 @@ impl Strand {
             .iter()
             .filter(|(id, extent)| {
                 let place = Use { number: extent.use_number, extent: *id };
-                is_free(extent) && !self.reads.holds(place)
+                let waits_for_footer = self.footers.iter().any(|ledger| ledger.place == place);
+                is_free(extent) && !self.reads.holds(place) && !waits_for_footer
             })
             .map(|(_, extent)| extent.use_number)
             .collect();

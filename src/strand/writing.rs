@@ -17,6 +17,7 @@ use crate::strand::Op;
 use crate::strand::Output;
 use crate::strand::PlacedRun;
 use crate::strand::Predecessor;
+use crate::strand::TableEntry;
 use crate::strand::Use;
 use crate::strand::commit::InFlight;
 use crate::strand::commit::Waiting;
@@ -47,8 +48,16 @@ impl Strand {
         }
         self.write_footers(pool, out);
         while self.commit_one(now, pool, out) {}
+        self.sweep(now, out);
+        self.index(now, pool, out);
         self.checkpoint(now, pool, out);
         self.prepare(now, out);
+        self.evacuate(now, out);
+        if std::mem::take(&mut self.space.was_refused) {
+            self.note_full(true, out);
+        } else if self.full_is_over() {
+            self.note_full(false, out);
+        }
     }
 
     fn commit_one(&mut self, now: Now, pool: &mut dyn Pool, out: &mut Output) -> bool {
@@ -190,13 +199,12 @@ impl Strand {
 
     fn frame_is_durable(&mut self, now: Now, frame: InFlight) {
         let place = Use { number: frame.use_number, extent: frame.extent };
-        for run in runs_of(&frame.table) {
-            self.runs.insert(PlacedRun { place, run });
-        }
+        self.take_runs(place, &frame.table);
         self.reads.framed(place, frame.position, &frame.block);
         let stored = stored_bytes(&frame.table);
         let extent = self.extents.used_mut(frame.use_number).expect("a frame lies in a use");
         extent.last_sequence = frame.sequence;
+        extent.used_bytes += frame.block.len() as u64;
         extent.stored_bytes += stored;
         extent.live_bytes += stored;
         self.checkpoints.wrote(now, frame.block.len() as u64);
@@ -209,6 +217,18 @@ impl Strand {
             let sealed = self.ledgers.pop_front().expect("uses are sealed in order");
             assert_eq!(sealed.place, place, "uses are sealed in order");
             self.footers.push_back(sealed);
+        }
+    }
+
+    /// Points the index to what a frame holds. What it holds over again is re-pointed (R17).
+    pub(super) fn take_runs(&mut self, place: Use, table: &[TableEntry]) {
+        for run in runs_of(table) {
+            let is_known =
+                || self.runs.from(run.partition, run.from).any(|held| held.run.from < run.to);
+            if Mutant::RelocateAdds.is_on() && !run.is_void() && is_known() {
+                continue;
+            }
+            self.runs.insert(PlacedRun { place, run });
         }
     }
 

@@ -22,12 +22,14 @@ mod tests;
 use rkyv::rancor;
 use rkyv::util::AlignedVec;
 
+use crate::base::Offset;
 use crate::base::PAGE;
 use crate::base::PartitionId;
 use crate::base::StrandId;
 use crate::log::LogImage;
 use crate::strand::checkpoint::stored::ArchivedStoredCheckpoint;
 use crate::strand::checkpoint::stored::StoredCheckpoint;
+use crate::strand::entry::EntryId;
 use crate::strand::fields::Fields;
 use crate::strand::fields::Filling;
 use crate::strand::key::StoreKey;
@@ -79,12 +81,14 @@ pub struct IndexRecord {
     pub bytes: u64,
 }
 
-/// A partition that was dropped: entries of it up to `sequence` are void.
+/// A truncation that batches in older uses still have to be measured against: what the partition
+/// was given before `entry` and reaches above `to` is void, wherever it lies.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct Tombstone {
+pub struct Truncation {
     pub partition: PartitionId,
-    /// Sequence of the `Drop`.
-    pub sequence: u64,
+    pub to: Offset,
+    /// The `Truncate`.
+    pub entry: EntryId,
 }
 
 /// All of a checkpoint but the partitions.
@@ -110,8 +114,8 @@ pub struct CheckpointHead {
     pub extents: Vec<ExtentRecord>,
     /// Ascending by number.
     pub indexes: Vec<IndexRecord>,
-    /// Ascending by partition.
-    pub tombstones: Vec<Tombstone>,
+    /// In the order in which they came.
+    pub truncations: Vec<Truncation>,
 }
 
 /// A whole checkpoint, as it is written.

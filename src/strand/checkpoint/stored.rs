@@ -15,7 +15,7 @@ use crate::strand::checkpoint::CheckpointHead;
 use crate::strand::checkpoint::ExtentRecord;
 use crate::strand::checkpoint::ExtentState;
 use crate::strand::checkpoint::IndexRecord;
-use crate::strand::checkpoint::Tombstone;
+use crate::strand::checkpoint::Truncation;
 use crate::strand::entry::EntryId;
 use crate::strand::op::ExtentId;
 use crate::strand::op::IndexId;
@@ -33,7 +33,7 @@ pub(super) struct StoredCheckpoint {
     wall_ms: i64,
     extents: Vec<StoredExtent>,
     indexes: Vec<StoredIndex>,
-    tombstones: Vec<StoredTombstone>,
+    truncations: Vec<StoredTruncation>,
     pub(super) logs: Vec<StoredLog>,
 }
 
@@ -62,9 +62,11 @@ struct StoredUse {
 }
 
 #[derive(Archive, Serialize)]
-struct StoredTombstone {
+struct StoredTruncation {
     partition: u64,
+    to: i64,
     sequence: u64,
+    number: u32,
 }
 
 #[derive(Archive, Serialize)]
@@ -133,7 +135,7 @@ impl From<&Checkpoint> for StoredCheckpoint {
             wall_ms: head.wall_ms,
             extents: head.extents.iter().map(StoredExtent::from).collect(),
             indexes: head.indexes.iter().map(StoredIndex::from).collect(),
-            tombstones: head.tombstones.iter().map(StoredTombstone::from).collect(),
+            truncations: head.truncations.iter().map(StoredTruncation::from).collect(),
             logs: checkpoint.logs.iter().map(StoredLog::from).collect(),
         }
     }
@@ -170,9 +172,14 @@ impl From<&IndexRecord> for StoredIndex {
     }
 }
 
-impl From<&Tombstone> for StoredTombstone {
-    fn from(tombstone: &Tombstone) -> Self {
-        Self { partition: tombstone.partition.0, sequence: tombstone.sequence }
+impl From<&Truncation> for StoredTruncation {
+    fn from(of: &Truncation) -> Self {
+        Self {
+            partition: of.partition.0,
+            to: of.to,
+            sequence: of.entry.sequence,
+            number: of.entry.number,
+        }
     }
 }
 
@@ -243,7 +250,7 @@ impl ArchivedStoredCheckpoint {
             wall_ms: self.wall_ms.into(),
             extents: self.extents.iter().map(extent_record).collect::<Option<_>>()?,
             indexes: self.indexes.iter().map(index_record).collect(),
-            tombstones: self.tombstones.iter().map(tombstone).collect(),
+            truncations: self.truncations.iter().map(truncation).collect(),
         })
     }
 }
@@ -279,9 +286,13 @@ fn index_record(stored: &ArchivedStoredIndex) -> IndexRecord {
     }
 }
 
-fn tombstone(stored: &ArchivedStoredTombstone) -> Tombstone {
+fn truncation(stored: &ArchivedStoredTruncation) -> Truncation {
     let partition = PartitionId(stored.partition.into());
-    Tombstone { partition, sequence: stored.sequence.into() }
+    Truncation {
+        partition,
+        to: stored.to.into(),
+        entry: EntryId { sequence: stored.sequence.into(), number: stored.number.into() },
+    }
 }
 
 pub(super) fn log_image(stored: &ArchivedStoredLog) -> (PartitionId, LogImage) {

@@ -16,8 +16,8 @@ use crate::strand::ExtentId;
 use crate::strand::File;
 use crate::strand::Notice;
 use crate::strand::Output;
-use crate::strand::PlacedRun;
 use crate::strand::Predecessor;
+use crate::strand::Truncation;
 use crate::strand::checkpoint::ExtentState;
 use crate::strand::extents::Extent;
 use crate::strand::extents::Life;
@@ -32,7 +32,6 @@ use crate::strand::recover::contents::Contents;
 use crate::strand::recover::contents::FoundFooter;
 use crate::strand::recover::contents::FoundFrame;
 use crate::strand::recover::judge;
-use crate::strand::runs_of;
 
 /// R11: how far ends are advanced where a table was lost. More than a lost frame can have held.
 const LOST_OFFSETS: Offset = 1 << 32;
@@ -75,6 +74,9 @@ impl Strand {
         };
         for (extent, _) in &recovery.listing.extents {
             self.extents.insert(*extent, Extent::new(Life::Ready));
+        }
+        for truncation in head.truncations {
+            self.space.truncated(truncation);
         }
         for index in head.indexes {
             self.indexes.insert(index.index, index);
@@ -286,15 +288,14 @@ impl Strand {
         let Some(table) = &frame.table else { return };
         let place = ledger.place;
         ledger.add(frame.sequence, frame.position, frame.bytes, &frame.head, table);
-        for run in runs_of(table) {
-            self.runs.insert(PlacedRun { place, run });
-        }
+        self.take_runs(place, table);
         for (entry, number) in table.iter().zip(0..) {
             let id = EntryId { sequence: frame.sequence, number };
             self.replay_entry(id, &entry.entry, replay);
         }
         let stored = stored_bytes(table);
         let known = self.extents.used_mut(place.number).expect("the use was inserted");
+        known.used_bytes += u64::from(frame.bytes);
         known.stored_bytes += stored;
         known.live_bytes += stored;
     }
@@ -309,6 +310,9 @@ impl Strand {
         }
         let is_forgotten =
             matches!(entry, Entry::LogStart { .. }) && Mutant::LogStartForgotten.is_on();
+        if let Entry::Truncate { to, .. } = entry {
+            self.space.truncated(Truncation { partition, to: *to, entry: id });
+        }
         if id.sequence < replay.from || is_forgotten {
             return;
         }

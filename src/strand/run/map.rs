@@ -1,6 +1,7 @@
 //! Runs of several extents in order of partition and offset, without overlaps.
 
 use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 
 use crate::base::Offset;
 use crate::base::PartitionId;
@@ -97,6 +98,11 @@ impl RunMap {
     /// Forgets the runs of one use: the extent was recycled, or its runs are in an index file.
     pub fn remove_use(&mut self, number: u64) {
         self.runs.retain(|_, placed| placed.place.number != number);
+    }
+
+    /// Forgets the runs of several uses at once.
+    pub fn remove_uses(&mut self, numbers: &BTreeSet<u64>) {
+        self.runs.retain(|_, placed| !numbers.contains(&placed.place.number));
     }
 
     pub fn len(&self) -> usize {

@@ -1,5 +1,6 @@
 //! The strand over a disk in memory.
 
+mod aging;
 mod disk;
 mod recovering;
 mod writing;

@@ -15,8 +15,13 @@ use crate::strand::PlacedRun;
 use crate::strand::Slot;
 use crate::strand::StrandConfig;
 
+/// All runs stay in memory, where a test can compare them.
+fn config() -> StrandConfig {
+    StrandConfig { index_extents: 1000, index_runs_max: 1 << 20, ..StrandConfig::tiny() }
+}
+
 fn fresh() -> Bench {
-    Bench::start(StrandConfig::tiny(), Disk::default())
+    Bench::start(config(), Disk::default())
 }
 
 /// What a start must find again.
@@ -26,7 +31,7 @@ fn state(bench: &Bench) -> (Vec<(PartitionId, LogImage)>, Vec<PlacedRun>) {
 }
 
 fn restarted(bench: Bench) -> Bench {
-    let next = bench.restart(StrandConfig::tiny());
+    let next = bench.restart(config());
     assert!(next.is_ready(), "{:?}", next.notices);
     next
 }
@@ -259,7 +264,7 @@ fn one_bad_slot_is_replaced_by_the_other_and_two_stop_the_start() {
     write_some(&mut bench, 60);
     bench.disk.slot_mut(Slot::A)[PAGE + 3] ^= 1;
     bench.disk.slot_mut(Slot::B)[PAGE + 3] ^= 1;
-    let bench = bench.restart(StrandConfig::tiny());
+    let bench = bench.restart(config());
     assert!(!bench.is_ready());
     let is_stop = |notice: &Notice| matches!(notice, Notice::Fatal(Fatal::Unrecoverable { .. }));
     assert!(bench.notices.iter().any(is_stop), "R14");

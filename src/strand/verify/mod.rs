@@ -153,7 +153,6 @@ impl<'a> Verifier<'a> {
             }
         }
         if let Some((head, logs)) = newest {
-            self.dropped = head.tombstones.iter().map(|of| (of.partition, of.sequence)).collect();
             self.checkpoint = head;
             self.logs = logs;
         }

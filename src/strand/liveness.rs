@@ -1,0 +1,199 @@
+//! What is still live in each use: computed from runs and index files against the partitions'
+//! ends, never trusted from disk (R13). A use in which nothing is live dies here.
+
+use std::collections::BTreeMap;
+
+use crate::base::Now;
+use crate::base::Offset;
+use crate::base::PAGE;
+use crate::base::PartitionId;
+use crate::strand::Damage;
+use crate::strand::DamageReport;
+use crate::strand::File;
+use crate::strand::IndexHead;
+use crate::strand::IndexId;
+use crate::strand::IndexSummary;
+use crate::strand::Notice;
+use crate::strand::Op;
+use crate::strand::Outcome;
+use crate::strand::Output;
+use crate::strand::extents::Life;
+use crate::strand::machine::Strand;
+use crate::strand::ops::Purpose;
+
+/// Between two sweeps while space is plenty.
+const SWEEP_INTERVAL_US: u64 = 1_000_000;
+
+/// A sweep over memory and all index files.
+#[derive(Debug, Default)]
+pub(super) struct Liveness {
+    /// Index files that are still to be read, newest last.
+    todo: Vec<IndexId>,
+    reading: Option<Reading>,
+    last_us: u64,
+}
+
+#[derive(Debug)]
+struct Reading {
+    index: IndexId,
+    /// `None`: the head is being read.
+    head: Option<IndexHead>,
+}
+
+impl Liveness {
+    pub(super) fn is_running(&self) -> bool {
+        self.reading.is_some() || !self.todo.is_empty()
+    }
+}
+
+impl Strand {
+    /// Begins a sweep if something may have died since the last one.
+    pub(super) fn sweep(&mut self, now: Now, out: &mut Output) {
+        let is_time = self.is_short_of_space()
+            || now.mono_us >= self.liveness.last_us.saturating_add(SWEEP_INTERVAL_US);
+        if !self.space.has_changed || self.liveness.is_running() || !is_time {
+            return;
+        }
+        self.space.has_changed = false;
+        self.liveness.last_us = now.mono_us;
+        self.sweep_memory();
+        self.liveness.todo = self.indexes.keys().copied().collect();
+        self.sweep_next(out);
+    }
+
+    pub(super) fn sweep_deadline(&self) -> Option<u64> {
+        let is_wanted = self.space.has_changed && !self.liveness.is_running();
+        is_wanted.then(|| self.liveness.last_us.saturating_add(SWEEP_INTERVAL_US))
+    }
+
+    /// Whether offsets `from..to` of a partition, as a whole, are still in its log.
+    pub(super) fn is_live(&self, partition: PartitionId, from: Offset, to: Offset) -> bool {
+        self.logs.get(&partition).is_some_and(|log| to > log.start() && from < log.end())
+    }
+
+    fn sweep_memory(&mut self) {
+        let used = self.extents.uses().filter_map(|(number, _)| self.extents.used(number));
+        if let Some(oldest) = used.map(|extent| extent.first_sequence).min() {
+            self.space.forget_truncations(oldest);
+        }
+        let mut live: BTreeMap<u64, u64> = BTreeMap::new();
+        for placed in self.runs.iter().filter(|placed| !placed.run.is_void()) {
+            let run = &placed.run;
+            if self.is_live(run.partition, run.from, run.to) {
+                *live.entry(placed.place.number).or_default() += u64::from(run.bytes);
+            }
+        }
+        let in_memory: Vec<u64> = self
+            .extents
+            .iter()
+            .filter(|(_, extent)| extent.index.is_none() && extent.life == Life::Sealed)
+            .map(|(_, extent)| extent.use_number)
+            .collect();
+        for number in in_memory {
+            self.is_alive_with(number, live.get(&number).copied());
+        }
+    }
+
+    /// A sealed use holds this much that is live; `None`: nothing at all.
+    fn is_alive_with(&mut self, use_number: u64, live: Option<u64>) {
+        let killer = self.commit.newest_sequence();
+        let Some(extent) = self.extents.used_mut(use_number) else { return };
+        if extent.life != Life::Sealed {
+            return;
+        }
+        match live {
+            // A run that was split counts for each of its parts.
+            Some(bytes) => extent.live_bytes = bytes.min(extent.stored_bytes),
+            None => self.extents.kill(use_number, killer),
+        }
+    }
+
+    fn sweep_next(&mut self, out: &mut Output) {
+        let Some(index) = self.liveness.todo.pop() else {
+            self.sweep_is_over(out);
+            return;
+        };
+        self.liveness.reading = Some(Reading { index, head: None });
+        let op = Op::Read { file: File::Index(index), position: 0, bytes: PAGE as u32 };
+        self.ops.issue(Purpose::Sweep, op, out);
+    }
+
+    fn sweep_is_over(&mut self, out: &mut Output) {
+        self.recycle(out);
+        if self.has_recyclable() && self.is_short_of_space() {
+            self.checkpoints.want();
+        }
+    }
+
+    pub(super) fn on_sweep(&mut self, outcome: &Outcome, out: &mut Output) {
+        let reading = self.liveness.reading.take().expect("a sweep reads one file at a time");
+        let index = reading.index;
+        let block = match outcome {
+            Outcome::Read(block) => Some(block),
+            _ => None,
+        };
+        let Some(head) = reading.head else {
+            let (key, strand) = (&self.identity.key, self.identity.strand);
+            let head = block.and_then(|block| IndexHead::parse(block.bytes(), key, strand, index));
+            match head {
+                Some(head) => self.sweep_summary(index, head, out),
+                None => self.sweep_found_damage(index, out),
+            }
+            return;
+        };
+        match block.and_then(|block| head.summaries(block.bytes())) {
+            Some(summaries) => {
+                self.take_summaries(&head, &summaries);
+                self.sweep_next(out);
+            }
+            None => self.sweep_found_damage(index, out),
+        }
+    }
+
+    fn sweep_summary(&mut self, index: IndexId, head: IndexHead, out: &mut Output) {
+        let bytes = u32::try_from(head.summary_bytes()).unwrap_or(u32::MAX);
+        if bytes == 0 {
+            self.take_summaries(&head, &[]);
+            self.sweep_next(out);
+            return;
+        }
+        let position = head.summary_start();
+        self.liveness.reading = Some(Reading { index, head: Some(head) });
+        self.ops.issue(Purpose::Sweep, Op::Read { file: File::Index(index), position, bytes }, out);
+    }
+
+    /// What a damaged index file covers stays as it is: nothing of it dies.
+    fn sweep_found_damage(&mut self, index: IndexId, out: &mut Output) {
+        let damage = Damage::Index;
+        let report =
+            DamageReport { file: File::Index(index), position: 0, partition: None, damage };
+        out.notices.push(Notice::Damage(report));
+        self.sweep_next(out);
+    }
+
+    fn take_summaries(&mut self, head: &IndexHead, summaries: &[IndexSummary]) {
+        let mut live: BTreeMap<u64, u64> = BTreeMap::new();
+        let mut stored: BTreeMap<u64, u64> = BTreeMap::new();
+        for of in summaries {
+            *stored.entry(of.place.number).or_default() += of.bytes;
+            let Some(log) = self.logs.get(&of.partition) else { continue };
+            let (from, to) = (of.from.max(log.start()), of.to.min(log.end()));
+            if from < to {
+                // In proportion: an estimate, except that it is above 0 while anything is live.
+                let share = (to - from) as f64 / (of.to - of.from) as f64;
+                *live.entry(of.place.number).or_default() += (of.bytes as f64 * share) as u64 + 1;
+            }
+        }
+        for place in &head.uses {
+            let is_here =
+                self.extents.used(place.number).is_some_and(|of| of.index == Some(head.index));
+            if !is_here {
+                continue;
+            }
+            if let Some(extent) = self.extents.used_mut(place.number) {
+                extent.stored_bytes = stored.get(&place.number).copied().unwrap_or(0);
+            }
+            self.is_alive_with(place.number, live.get(&place.number).copied());
+        }
+    }
+}
