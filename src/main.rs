@@ -1,5 +1,5 @@
 //! Arguments, configuration, run, exit status. Nothing else.
 
 fn main() {
-    println!("strandlog {}", env!("CARGO_PKG_VERSION"));
+    std::process::exit(strandlog::cli::run(std::env::args_os()));
 }

@@ -104,7 +104,7 @@ pub fn bind_all(
     Ok(Bound { shards: all, ports })
 }
 
-/// One port for each shard, next to each other unless the kernel chooses the first.
+/// One port for each shard, next to each other. Gives the first.
 fn bind_own(
     all: &mut [ShardListeners],
     number: u16,
@@ -112,25 +112,50 @@ fn bind_own(
     (common, offset): (SocketAddr, u16),
     backlog: i32,
 ) -> Result<u16, ListenError> {
-    let mut first = None;
-    for (index, shard) in all.iter_mut().enumerate() {
-        let mut own = common;
-        let wanted = u32::from(listener.port) + u32::from(offset) + index as u32;
-        let port = if listener.port == 0 { Ok(0) } else { u16::try_from(wanted) };
-        own.set_port(port.unwrap_or(0));
-        let address = || format!("{}, core {index}: {own}", listener.name);
-        let failed = |source| ListenError { address: address(), source };
-        if port.is_err() {
-            return Err(failed(io::Error::other(format!(
-                "port {wanted} does not exist; set `shard.port.offset`"
-            ))));
+    let (first, tries) = match listener.port {
+        0 => (Some(0), EPHEMERAL_TRIES),
+        port => (port.checked_add(offset), 1),
+    };
+    let mut own = common;
+    let mut failure = io::Error::other("such a port does not exist; set `shard.port.offset`");
+    for _ in 0..tries {
+        let Some(first) = first else { break };
+        match bind_run(&mut own, first, all.len(), backlog) {
+            Ok(sockets) => {
+                let port = own.port();
+                for (shard, socket) in all.iter_mut().zip(sockets) {
+                    shard.sockets.push((number, socket));
+                }
+                return Ok(port);
+            }
+            Err(error) => failure = error,
         }
-        let socket = bind(own, false, Some(backlog)).map_err(failed)?;
-        let port = socket.local_addr().map_err(failed)?.port();
-        first.get_or_insert(port);
-        shard.sockets.push((number, socket));
     }
-    Ok(first.unwrap_or(0))
+    let address = format!("{}, the cores' own ports: {own}", listener.name);
+    Err(ListenError { address, source: failure })
+}
+
+/// Runs of ports that are tried when the kernel chooses the first: the ones after it may be taken.
+const EPHEMERAL_TRIES: usize = 64;
+
+/// Binds `count` ports from `first` on, or from one that the kernel chooses if that is 0. Leaves
+/// the first port in `address`, or the one that failed.
+fn bind_run(
+    address: &mut SocketAddr,
+    first: u16,
+    count: usize,
+    backlog: i32,
+) -> io::Result<Vec<TcpListener>> {
+    address.set_port(first);
+    let mut sockets = vec![bind(*address, false, Some(backlog))?];
+    let first = sockets[0].local_addr()?.port();
+    for index in 1..count {
+        let port = u16::try_from(usize::from(first) + index);
+        address.set_port(port.map_err(|_| io::Error::from_raw_os_error(libc::EADDRNOTAVAIL))?);
+        sockets.push(bind(*address, false, Some(backlog))?);
+    }
+    address.set_port(first);
+    Ok(sockets)
 }
 
 fn resolve(listener: &ListenerAddress) -> io::Result<SocketAddr> {
@@ -275,4 +300,59 @@ fn accept_one(socket: &TcpListener) -> io::Result<(TcpStream, SocketAddr)> {
     let (stream, peer) = socket.accept()?;
     stream.set_nonblocking(true)?;
     Ok((stream, peer))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Read;
+    use std::io::Write;
+
+    use super::*;
+
+    fn local(port: u16) -> ListenerAddress {
+        ListenerAddress { name: "PLAINTEXT".to_owned(), host: "127.0.0.1".to_owned(), port }
+    }
+
+    #[test]
+    fn a_port_that_a_broker_listens_on_is_refused_with_a_remedy() {
+        let first = bind_all(&[local(0)], 2, 1000, 16).unwrap();
+        let (port, own) = first.ports[0];
+        let refusal = bind_all(&[local(port)], 2, 1000, 16).unwrap_err().to_string();
+        assert!(refusal.contains("taken by another process"), "{refusal}");
+        let refusal = bind_all(&[local(own)], 1, 1000, 16).unwrap_err().to_string();
+        assert!(refusal.contains("taken by another process"), "{refusal}");
+        drop(first);
+        assert!(bind_all(&[local(port)], 2, 1000, 16).is_ok());
+    }
+
+    #[test]
+    fn the_cores_own_ports_lie_next_to_each_other() {
+        let bound = bind_all(&[local(0)], 3, 1000, 16).unwrap();
+        let (_, first) = bound.ports[0];
+        for (index, shard) in bound.shards.iter().enumerate() {
+            let ports: Vec<u16> =
+                shard.sockets.iter().map(|(_, s)| s.local_addr().unwrap().port()).collect();
+            assert_eq!(ports, [bound.ports[0].0, first + index as u16]);
+        }
+    }
+
+    #[test]
+    fn the_kernel_spreads_connections_over_the_shards() {
+        let bound = bind_all(&[local(0)], 2, 1000, 256).unwrap();
+        let port = bound.ports[0].0;
+        let clients: Vec<TcpStream> =
+            (0..100).map(|_| TcpStream::connect(("127.0.0.1", port)).unwrap()).collect();
+        let mut accepted = [0, 0];
+        for (shard, count) in bound.shards.iter().zip(&mut accepted) {
+            while let Ok((mut stream, _)) = accept_one(&shard.sockets[0].1) {
+                stream.write_all(b"x").unwrap();
+                *count += 1;
+            }
+        }
+        assert_eq!(accepted[0] + accepted[1], 100);
+        assert!(accepted.iter().all(|count| *count > 10), "{accepted:?}");
+        for mut client in clients {
+            client.read_exact(&mut [0]).unwrap();
+        }
+    }
 }
