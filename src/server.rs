@@ -201,7 +201,7 @@ fn start(
         let control = Control::new().map_err(Failure::Host)?;
         let ends = mesh.next().expect("as many ends as shards");
         let plan: ExecutorPlan = assembly.executor(shard, clock, listeners, ends, control.clone());
-        let core = assembly.core(shard, clock.now());
+        let core = assembly.core(shard);
         let watch = Telling { shard, sender: sender.clone() };
         let make = move || {
             plant(mutant);

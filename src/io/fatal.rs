@@ -42,7 +42,7 @@ pub fn stop(fatal: &Fatal) -> ! {
 }
 
 /// Ends the process without running destructors: a shard may be in the middle of anything.
-pub(crate) fn exit_now(status: i32) -> ! {
+pub fn exit_now(status: i32) -> ! {
     let _ = std::io::stdout().flush();
     let _ = std::io::stderr().flush();
     // SAFETY: ends the process; nothing of it runs afterwards.

@@ -31,6 +31,7 @@ pub use executor::Control;
 pub use executor::ExecutorPlan;
 pub use executor::start_executor;
 pub use fatal::ExitStatus;
+pub use fatal::exit_now;
 pub use fatal::stop;
 pub use host::FileSystem;
 pub use host::Finding;

@@ -74,6 +74,13 @@ impl Store {
         &self.manifest
     }
 
+    /// Bytes that the strands' files take.
+    pub(super) fn bytes(&self) -> u64 {
+        let dirs = std::fs::read_dir(self.root.join("data")).into_iter().flatten().flatten();
+        let files = dirs.flat_map(|dir| std::fs::read_dir(dir.path()).into_iter().flatten().flatten());
+        files.filter_map(|file| file.metadata().ok()).map(|metadata| metadata.len()).sum()
+    }
+
     fn format(root: &Path, config: &Config, shards: u16) -> Result<Manifest, Failure> {
         refuse_foreign(root)?;
         let extent_bytes = u32::try_from(config.storage_extent_bytes.0).unwrap_or(u32::MAX);

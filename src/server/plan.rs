@@ -1,0 +1,313 @@
+//! From settings, machine and store to what each shard is made from. All memory is divided here.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use crate::base::Now;
+use crate::base::Pool;
+use crate::base::ShardId;
+use crate::base::StrandId;
+use crate::config::Bytes;
+use crate::config::Config;
+use crate::config::Loaded;
+use crate::io::Clock;
+use crate::io::ConnectionLimit;
+use crate::io::Control;
+use crate::io::Core;
+use crate::io::ExecutorPlan;
+use crate::io::FileSystem;
+use crate::io::Host;
+use crate::io::MeshEnds;
+use crate::io::SHARD_MEMORY_LEAST;
+use crate::io::ShardListeners;
+use crate::io::entropy;
+use crate::server::failure::Failure;
+use crate::server::store::Store;
+use crate::shard::Effects;
+use crate::shard::Event;
+use crate::shard::IntakeLimits;
+use crate::shard::Shard;
+use crate::shard::ShardConfig;
+use crate::strand::Strand;
+use crate::strand::StrandConfig;
+use crate::strand::StrandIdentity;
+use crate::strand::StrandPlace;
+
+/// Of the limit of open files, what connections may not take: files of strands, listeners, rings.
+const FILES_RESERVED_SHARE: u64 = 4;
+
+/// A request up to this size is small: it has memory of its own that large ones cannot take.
+const SMALL_REQUEST: usize = 64 << 10;
+
+/// The slowest that a request may arrive.
+const REQUEST_BYTES_PER_SECOND: u64 = 16 << 10;
+
+/// Frames are at most this long, but for one oversized batch (R3).
+const FRAME_BYTES_MAX: u32 = 1 << 20;
+
+/// Of the space that is free at the start, the part that may be taken ahead of need (R22).
+const AHEAD_SHARE: u64 = 10;
+
+/// Extents that are kept ready at most, per strand.
+const READY_EXTENTS_MAX: u64 = 2;
+
+/// Extents that a strand has at least: the one that is written, and the two of R16, and one.
+const EXTENTS_LEAST: u64 = 4;
+
+/// Memory of the metadata strand.
+const METADATA_CACHE: usize = 1 << 20;
+
+/// Connections that there may be whatever the limit of open files says.
+const CONNECTIONS_LEAST: u64 = 64;
+
+/// How a shard's memory is divided. Frames take half: what they are cut from rounds lengths up to
+/// powers of two, so caches of them are counted twice.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) struct Budget {
+    shards: u16,
+    per_shard: u64,
+}
+
+impl Budget {
+    pub(super) fn new(config: &Config, host: &Host, shards: u16) -> Result<Self, Failure> {
+        let memory = config.memory.map_or_else(|| host.memory(), |Bytes(bytes)| bytes);
+        let per_shard = memory / u64::from(shards);
+        if per_shard < SHARD_MEMORY_LEAST {
+            return Err(Failure::Config(format!(
+                "memory: {} for {shards} shards is too little, each needs {}: set `memory` higher \
+                 or `shards` lower",
+                Bytes(memory),
+                Bytes(SHARD_MEMORY_LEAST)
+            )));
+        }
+        Ok(Self { shards, per_shard })
+    }
+
+    pub(super) fn total(&self) -> u64 {
+        self.per_shard * u64::from(self.shards)
+    }
+
+    fn share(&self, sixteenths: u64) -> usize {
+        usize::try_from(self.per_shard / 16 * sixteenths).unwrap_or(usize::MAX)
+    }
+
+    /// Commit buffers, cached and pinned frames.
+    fn frames(&self) -> usize {
+        self.share(8)
+    }
+
+    fn cached_frames(&self) -> usize {
+        self.share(3)
+    }
+
+    /// What answers may pin.
+    fn pinned(&self) -> usize {
+        self.share(1) / 2
+    }
+
+    fn read_ahead(&self) -> usize {
+        self.share(2)
+    }
+
+    fn index_cache(&self) -> usize {
+        self.share(1)
+    }
+
+    fn requests(&self) -> usize {
+        self.share(2)
+    }
+}
+
+/// Makes the parts of each shard.
+pub(super) struct Assembly<'a> {
+    loaded: &'a Loaded,
+    config: &'a Config,
+    host: &'a Host,
+    budget: &'a Budget,
+    store: &'a Store,
+    connections: ConnectionLimit,
+    /// Bytes that extents may take.
+    space: u64,
+    free: u64,
+    ports: &'a [(u16, u16)],
+}
+
+impl<'a> Assembly<'a> {
+    pub(super) fn new(
+        loaded: &'a Loaded,
+        host: &'a Host,
+        budget: &'a Budget,
+        store: &'a Store,
+        file_system: &FileSystem,
+        ports: &'a [(u16, u16)],
+    ) -> Self {
+        let config = &loaded.config;
+        let by_files = host.open_files / FILES_RESERVED_SHARE * (FILES_RESERVED_SHARE - 1);
+        let most = u64::from(config.max_connections).min(by_files.max(CONNECTIONS_LEAST));
+        let connections = ConnectionLimit::new(usize::try_from(most).unwrap_or(usize::MAX));
+        let space = file_system.free.saturating_add(store.bytes()) / 100 * 95;
+        let free = file_system.free;
+        Self { loaded, config, host, budget, store, connections, space, free, ports }
+    }
+
+    pub(super) fn executor(
+        &self,
+        shard: ShardId,
+        clock: Clock,
+        listeners: ShardListeners,
+        mesh: MeshEnds,
+        control: Control,
+    ) -> ExecutorPlan {
+        let strands: Vec<StrandId> = self.places(shard).map(|place| place.strand).collect();
+        let all = self.store.manifest().strands.len() as u64;
+        let files = self.host.open_files / FILES_RESERVED_SHARE / all.max(1);
+        let spin = match self.host.must_not_spin(self.budget.shards) {
+            true => 0,
+            false => u64::from(self.config.io_spin_us),
+        };
+        ExecutorPlan {
+            shard,
+            cpu: self.host.cpus[usize::from(shard.0) % self.host.cpus.len()],
+            clock,
+            root: self.store.root().to_owned(),
+            strands,
+            open_files: usize::try_from(files).unwrap_or(usize::MAX),
+            frame_bytes: self.budget.frames(),
+            intake: self.intake(),
+            request_max: self.config.socket_request_max_bytes as usize,
+            connections: self.connections.clone(),
+            listeners,
+            mesh,
+            spin: Duration::from_micros(spin),
+            preempt: Duration::from_micros(u64::from(self.config.io_preempt_timer_us)),
+            heartbeat: heartbeat(self.config),
+            control,
+        }
+    }
+
+    fn intake(&self) -> IntakeLimits {
+        let by_setting = self.config.queued_max_request_bytes.map(|Bytes(bytes)| {
+            usize::try_from(bytes / u64::from(self.budget.shards)).unwrap_or(usize::MAX)
+        });
+        let total = by_setting.unwrap_or_else(|| self.budget.requests()).max(8 * SMALL_REQUEST);
+        IntakeLimits {
+            total,
+            small_share: total / 4,
+            small: SMALL_REQUEST,
+            progress_us: u64::from(self.config.request_progress_max_ms) * 1_000,
+            bytes_per_second: REQUEST_BYTES_PER_SECOND,
+        }
+    }
+
+    fn places(&self, shard: ShardId) -> impl Iterator<Item = &StrandPlace> {
+        self.store.manifest().strands.iter().filter(move |place| place.shard == shard)
+    }
+
+    /// What makes the shard, on its thread.
+    pub(super) fn core(&self, shard: ShardId) -> CorePlan {
+        let manifest = self.store.manifest();
+        let places: Vec<StrandPlace> = self.places(shard).copied().collect();
+        let data = places.iter().filter(|place| place.strand != StrandId::METADATA).count();
+        let strands = places.iter().map(|place| {
+            let identity = StrandIdentity {
+                key: manifest.key,
+                strand: place.strand,
+                manifest: manifest.generation,
+            };
+            (place.strand, self.strand(place, data), identity)
+        });
+        CorePlan { strands: strands.collect(), shard: self.shard(shard) }
+    }
+
+    /// `sharing`: the strands that share the shard's memory.
+    fn strand(&self, place: &StrandPlace, sharing: usize) -> StrandConfig {
+        let extent = u64::from(place.extent_bytes);
+        let frame_bytes_max = FRAME_BYTES_MAX.min(place.extent_bytes / 2) / 4096 * 4096;
+        let whole = StrandConfig {
+            extent_bytes: place.extent_bytes,
+            frame_bytes_max,
+            in_flight_max: u8::try_from(self.config.storage_frames_in_flight).unwrap_or(u8::MAX),
+            ..StrandConfig::default()
+        };
+        if place.strand == StrandId::METADATA {
+            return StrandConfig {
+                cache_bytes: METADATA_CACHE,
+                read_ahead_bytes: METADATA_CACHE,
+                index_cache_bytes: METADATA_CACHE,
+                ready_extents: 1,
+                ..whole
+            };
+        }
+        let others = self.store.manifest().strands.len() as u64;
+        let extents = (self.space / extent).saturating_sub(EXTENTS_LEAST * others);
+        let ready = self.free / AHEAD_SHARE / extent / others;
+        StrandConfig {
+            cache_bytes: self.budget.cached_frames() / sharing,
+            read_ahead_bytes: self.budget.read_ahead() / sharing,
+            index_cache_bytes: self.budget.index_cache() / sharing,
+            extents_max: u32::try_from(extents.max(EXTENTS_LEAST)).unwrap_or(u32::MAX),
+            ready_extents: ready.clamp(1, READY_EXTENTS_MAX) as u32,
+            ..whole
+        }
+    }
+
+    fn shard(&self, id: ShardId) -> ShardConfig {
+        let config = self.config;
+        let idle_ms = u64::try_from(config.connections_max_idle_ms);
+        let sessions = config.max_incremental_fetch_session_cache_slots / u32::from(self.budget.shards);
+        ShardConfig {
+            id,
+            shards: self.budget.shards,
+            fetch_bytes_max: u32::try_from(config.fetch_max_bytes).unwrap_or(0),
+            fetch_sessions_max: sessions as usize,
+            idle_us: idle_ms.map_or(u64::MAX, |ms| ms.saturating_mul(1_000)),
+            slow_us: u64::from(config.request_progress_max_ms) * 1_000,
+            producer_expiration_ms: config.producer_id_expiration_ms,
+            retention_check_ms: u64::try_from(config.log_retention_check_interval_ms).unwrap_or(1),
+            pinned_bytes_max: self.budget.pinned(),
+            seed: u64::from_ne_bytes(entropy()),
+        }
+    }
+}
+
+#[cfg(mutant)]
+fn heartbeat(config: &Config) -> Option<Duration> {
+    let is_off = std::env::var_os("STRANDLOG_NO_HEARTBEAT").is_some();
+    (!is_off).then(|| Duration::from_millis(u64::from(config.io_heartbeat_ms)))
+}
+
+#[cfg(not(mutant))]
+fn heartbeat(config: &Config) -> Option<Duration> {
+    Some(Duration::from_millis(u64::from(config.io_heartbeat_ms)))
+}
+
+/// What one shard is made from: plain values that cross to its thread.
+pub(super) struct CorePlan {
+    strands: Vec<(StrandId, StrandConfig, StrandIdentity)>,
+    shard: ShardConfig,
+}
+
+impl CorePlan {
+    pub(super) fn make(self) -> Shard {
+        let strands: BTreeMap<StrandId, Strand> = self
+            .strands
+            .into_iter()
+            .map(|(id, config, identity)| (id, Strand::new(config, identity)))
+            .collect();
+        Shard::new(self.shard, strands)
+    }
+}
+
+impl Core for Shard {
+    fn start(&mut self, now: Now, out: &mut Effects) {
+        Self::start(self, now, out);
+    }
+
+    fn step(&mut self, now: Now, event: Event, out: &mut Effects) {
+        Self::step(self, now, event, out);
+    }
+
+    fn finish_turn(&mut self, now: Now, pool: &mut dyn Pool, out: &mut Effects) {
+        Self::finish_turn(self, now, pool, out);
+    }
+}
