@@ -39,6 +39,7 @@ pub use host::Host;
 pub use host::RingFault;
 pub use host::SHARD_MEMORY_LEAST;
 pub use host::Unsuitable;
+pub use host::host_name;
 pub use host::probe_ring;
 pub use lateness::PortFigures;
 pub use lateness::note_continued;

@@ -1,15 +1,19 @@
 //! From settings, machine and store to what each shard is made from. All memory is divided here.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::Duration;
 
 use crate::base::Now;
 use crate::base::Pool;
 use crate::base::ShardId;
 use crate::base::StrandId;
+use crate::base::TopicId;
+use crate::config;
 use crate::config::Bytes;
 use crate::config::Config;
 use crate::config::Loaded;
+use crate::config::SETTINGS;
 use crate::io::Clock;
 use crate::io::ConnectionLimit;
 use crate::io::Control;
@@ -21,6 +25,12 @@ use crate::io::MeshEnds;
 use crate::io::SHARD_MEMORY_LEAST;
 use crate::io::ShardListeners;
 use crate::io::entropy;
+use crate::io::host_name;
+use crate::metadata;
+use crate::metadata::Advertise;
+use crate::metadata::Layout;
+use crate::metadata::Listener;
+use crate::metadata::Settings;
 use crate::server::failure::Failure;
 use crate::server::store::Store;
 use crate::shard::Effects;
@@ -120,7 +130,6 @@ impl Budget {
 
 /// Makes the parts of each shard.
 pub(super) struct Assembly<'a> {
-    loaded: &'a Loaded,
     config: &'a Config,
     host: &'a Host,
     budget: &'a Budget,
@@ -129,7 +138,8 @@ pub(super) struct Assembly<'a> {
     /// Bytes that extents may take.
     space: u64,
     free: u64,
-    ports: &'a [(u16, u16)],
+    layout: Arc<Layout>,
+    settings: Arc<Settings>,
 }
 
 impl<'a> Assembly<'a> {
@@ -139,15 +149,17 @@ impl<'a> Assembly<'a> {
         budget: &'a Budget,
         store: &'a Store,
         file_system: &FileSystem,
-        ports: &'a [(u16, u16)],
-    ) -> Self {
+        ports: &[(u16, u16)],
+    ) -> Result<Self, Failure> {
         let config = &loaded.config;
         let by_files = host.open_files / FILES_RESERVED_SHARE * (FILES_RESERVED_SHARE - 1);
         let most = u64::from(config.max_connections).min(by_files.max(CONNECTIONS_LEAST));
         let connections = ConnectionLimit::new(usize::try_from(most).unwrap_or(usize::MAX));
         let space = file_system.free.saturating_add(store.bytes()) / 100 * 95;
         let free = file_system.free;
-        Self { loaded, config, host, budget, store, connections, space, free, ports }
+        let layout = Arc::new(layout(config, store, budget.shards, ports));
+        let settings = Arc::new(settings(loaded)?);
+        Ok(Self { config, host, budget, store, connections, space, free, layout, settings })
     }
 
     pub(super) fn executor(
@@ -266,8 +278,53 @@ impl<'a> Assembly<'a> {
             retention_check_ms: u64::try_from(config.log_retention_check_interval_ms).unwrap_or(1),
             pinned_bytes_max: self.budget.pinned(),
             seed: u64::from_ne_bytes(entropy()),
+            layout: Arc::clone(&self.layout),
+            settings: Arc::clone(&self.settings),
+            cluster: TopicId(self.store.manifest().cluster),
         }
     }
+}
+
+/// The node as clients are shown it.
+fn layout(config: &Config, store: &Store, shards: u16, ports: &[(u16, u16)]) -> Layout {
+    let manifest = store.manifest();
+    let data = manifest.strands.iter().filter(|place| place.strand != StrandId::METADATA);
+    let listeners = config.listeners.iter().zip(ports).map(|(own, (port, core_port))| {
+        let named = config.advertised_listeners.iter().find(|shown| shown.name == own.name);
+        // Behind an address translation, the cores' ports are as far from the listener's as here.
+        let (host, port, core_port) = match named {
+            Some(shown) => {
+                let own = shown.port.saturating_add(config.shard_port_offset);
+                (&shown.host, shown.port, own)
+            }
+            None => (&own.host, *port, *core_port),
+        };
+        let host = if host.is_empty() { host_name() } else { host.clone() };
+        Listener { name: own.name.clone(), host, port, core_port }
+    });
+    Layout {
+        node: manifest.node,
+        rack: config.broker_rack.clone(),
+        shards,
+        strands: data.map(|place| (place.strand, (place.shard, place.lifetime))).collect(),
+        advertise: match config.advertise {
+            config::Advertise::Node => Advertise::Node,
+            config::Advertise::Core => Advertise::Core,
+        },
+        listeners: listeners.collect(),
+    }
+}
+
+/// The configuration as clients may ask for it.
+fn settings(loaded: &Loaded) -> Result<Settings, Failure> {
+    let all = SETTINGS.iter().map(|setting| {
+        let given = loaded.given.get(setting.name);
+        let text = given.map_or(setting.default, String::as_str);
+        let value = (!text.is_empty()).then(|| text.to_owned());
+        let doc = setting.meaning.trim();
+        (setting.name, metadata::Setting { value, explicit: given.is_some(), doc })
+    });
+    Settings::new(all).map_err(Failure::Config)
 }
 
 #[cfg(mutant)]

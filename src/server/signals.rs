@@ -2,6 +2,8 @@
 
 use std::io;
 use std::mem;
+use std::time::Duration;
+use std::time::Instant;
 
 use tracing::info;
 use tracing::warn;
@@ -13,6 +15,10 @@ use crate::io::note_continued;
 
 /// SIGCONT is taken too: a wait in which the process was stopped is not the executor's doing.
 const TAKEN: [libc::c_int; 4] = [libc::SIGINT, libc::SIGTERM, libc::SIGUSR1, libc::SIGCONT];
+
+/// A signal so soon after the first one is the first one: some that stop a process signal it and
+/// its group (timeout(1) does).
+const SAME_SIGNAL: Duration = Duration::from_millis(100);
 
 /// The signals are blocked in this thread and in all that it starts.
 #[must_use]
@@ -45,18 +51,19 @@ impl Blocked {
     /// The first SIGINT or SIGTERM stops the shards in good order, the second the process at once.
     pub(super) fn obey(self, controls: Vec<Control>) -> io::Result<()> {
         let obeying = move || {
-            let mut stopping = false;
+            let mut stopping: Option<Instant> = None;
             loop {
                 match self.wait() {
                     libc::SIGUSR1 => controls.iter().for_each(Control::figures),
                     libc::SIGCONT => note_continued(),
-                    _ if stopping => {
+                    _ if stopping.is_some_and(|since| since.elapsed() < SAME_SIGNAL) => {}
+                    _ if stopping.is_some() => {
                         warn!("server: stopped at once by a second signal");
                         exit_now(ExitStatus::Impatient as i32);
                     }
                     signal => {
                         info!(signal, "server: stopping");
-                        stopping = true;
+                        stopping = Some(Instant::now());
                         controls.iter().for_each(Control::stop);
                     }
                 }

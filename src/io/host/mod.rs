@@ -188,6 +188,12 @@ fn read_trimmed(path: impl AsRef<Path>) -> Option<String> {
     std::fs::read_to_string(path).ok().map(|text| text.trim().to_owned())
 }
 
+/// What this machine is called on its network, as far as it knows.
+pub fn host_name() -> String {
+    let name = read_trimmed("/proc/sys/kernel/hostname").filter(|name| !name.is_empty());
+    name.unwrap_or_else(|| "localhost".to_owned())
+}
+
 fn kernel_release() -> String {
     read_trimmed("/proc/sys/kernel/osrelease").unwrap_or_else(|| "unknown".to_owned())
 }
