@@ -69,5 +69,17 @@ pub fn asks(api: ApiKey, frame: &[u8]) -> bool {
     frame.first_chunk() == Some(&api.code().to_be_bytes())
 }
 
+/// Whether a frame that was not read yet asks for something that owners of partitions answer.
+pub fn asks_an_owner(frame: &[u8]) -> bool {
+    const OF_OWNERS: [ApiKey; 5] = [
+        ApiKey::Produce,
+        ApiKey::Fetch,
+        ApiKey::ListOffsets,
+        ApiKey::DeleteRecords,
+        ApiKey::OffsetForLeaderEpoch,
+    ];
+    OF_OWNERS.iter().any(|&api| asks(api, frame))
+}
+
 #[cfg(test)]
 mod tests;

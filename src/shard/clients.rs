@@ -9,9 +9,11 @@ use bytes::Bytes;
 use super::Shard;
 use super::connection::Connection;
 use super::limits;
+use super::outbox::Weight;
 use crate::base::ConnId;
 use crate::base::Now;
 use crate::kafka::session::asks;
+use crate::kafka::session::asks_an_owner;
 use crate::kafka::versions::ApiKey;
 use crate::shard::CloseReason;
 use crate::shard::Effects;
@@ -22,12 +24,10 @@ pub(super) struct Clients {
     pub(super) conns: BTreeMap<ConnId, Connection>,
     /// Connections with frames to take and room for the answers.
     ring: VecDeque<ConnId>,
-    /// Connections whose next request is a produce that must wait for the disk or for a peer.
+    /// Connections whose next request must wait for the disk or for a peer.
     held: VecDeque<ConnId>,
-    /// Storage memory that all outboxes pin.
-    pub(super) pinned: usize,
-    /// Bytes that all outboxes hold.
-    pub(super) unsent: usize,
+    /// Memory that all outboxes hold.
+    pub(super) held_by_answers: Weight,
 }
 
 impl Clients {
@@ -65,16 +65,14 @@ impl Shard {
     pub(super) fn on_sent(&mut self, now: Now, conn: ConnId, bytes: usize) {
         let Some(connection) = self.clients.conns.get_mut(&conn) else { return };
         connection.active_us = now.mono_us;
-        self.clients.pinned -= connection.outbox.sent(bytes, now.mono_us);
-        self.clients.unsent = self.clients.unsent.saturating_sub(bytes);
+        self.clients.held_by_answers -= connection.outbox.sent(bytes, now.mono_us);
         self.clients.enter_ring(conn);
     }
 
     /// The connection is gone: its requests are forgotten, what they asked may still be done.
     pub(super) fn on_closed(&mut self, now: Now, conn: ConnId, out: &mut Effects) {
         let Some(connection) = self.clients.conns.remove(&conn) else { return };
-        self.clients.pinned -= connection.outbox.pinned();
-        self.clients.unsent -= connection.outbox.bytes();
+        self.clients.held_by_answers -= connection.outbox.weight();
         for request in connection.requests() {
             self.forget_request(now, request, out);
         }
@@ -93,7 +91,7 @@ impl Shard {
         if self.stopping {
             return;
         }
-        if !self.must_hold_produce() {
+        if !self.must_hold_produce() && !self.routes.is_full() {
             while let Some(conn) = self.clients.held.pop_front() {
                 self.clients.ring.push_back(conn);
             }
@@ -111,7 +109,8 @@ impl Shard {
         let Some(connection) = self.clients.conns.get_mut(&conn) else { return };
         connection.deficit += limits::QUANTUM_BYTES;
         loop {
-            let hold = self.must_hold_produce();
+            let (disk_is_behind, peer_is_behind) =
+                (self.must_hold_produce(), self.routes.is_full());
             let Some(connection) = self.clients.conns.get_mut(&conn) else { return };
             let takable = connection.can_take().then(|| connection.next_frame()).flatten();
             let Some(frame_bytes) = takable.map(Bytes::len) else {
@@ -120,7 +119,11 @@ impl Shard {
                 connection.deficit = 0;
                 return;
             };
-            if hold && connection.next_frame().is_some_and(|frame| asks(ApiKey::Produce, frame)) {
+            let must_wait = connection.next_frame().is_some_and(|frame| {
+                (disk_is_behind && asks(ApiKey::Produce, frame))
+                    || (peer_is_behind && asks_an_owner(frame))
+            });
+            if must_wait {
                 self.clients.held.push_back(conn);
                 return;
             }
@@ -146,8 +149,7 @@ impl Shard {
         while let Some((parts, frame_bytes)) = connection.pop_answered() {
             connection.active_us = now.mono_us;
             for part in parts {
-                self.clients.pinned += connection.outbox.push(&part, now.mono_us);
-                self.clients.unsent += part.bytes().len();
+                self.clients.held_by_answers += connection.outbox.push(&part, now.mono_us);
                 out.sends.push((conn, part));
             }
             out.released.push((conn, frame_bytes));
@@ -155,8 +157,7 @@ impl Shard {
         self.clients.enter_ring(conn);
     }
 
-    /// Closes who does not read, who has not said anything for long, and, where answers hold too
-    /// much memory, who holds it longest.
+    /// Closes who does not read, and who has not said anything for long.
     pub(super) fn sweep_connections(&mut self, now: Now, out: &mut Effects) {
         let mut closing = Vec::new();
         for (&conn, connection) in &self.clients.conns {
@@ -172,13 +173,11 @@ impl Shard {
         for (conn, reason) in closing {
             self.close(now, conn, reason, out);
         }
-        self.shed_slowest(now, out);
     }
 
-    fn shed_slowest(&mut self, now: Now, out: &mut Effects) {
-        while self.clients.unsent - self.clients.pinned.min(self.clients.unsent)
-            > limits::OUTBOXES_BYTES_MAX
-        {
+    /// Where answers hold too much memory, whoever has not read for the longest is closed.
+    pub(super) fn shed_slowest(&mut self, now: Now, out: &mut Effects) {
+        while self.clients.held_by_answers.own > limits::OUTBOXES_BYTES_MAX {
             let slowest = self
                 .clients
                 .conns

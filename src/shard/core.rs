@@ -101,6 +101,7 @@ impl Shard {
             self.commit(now, pool, out);
             self.settle(now, out);
         }
+        self.shed_slowest(now, out);
         self.flush_routes(out);
         self.report_state(out);
         out.deadline = self.next_deadline(now);
@@ -145,8 +146,8 @@ impl Shard {
         [requests, strands, admin, Some(self.sweep_us)].into_iter().flatten().min()
     }
 
-    /// Whether produce requests must wait: for the disk, or for a peer that owes answers.
+    /// Whether produce requests must wait for the disk.
     pub(super) fn must_hold_produce(&self) -> bool {
-        self.owner.undurable_bytes() >= limits::UNDURABLE_BYTES_MAX || self.routes.is_full()
+        self.owner.undurable_bytes() >= limits::UNDURABLE_BYTES_MAX
     }
 }

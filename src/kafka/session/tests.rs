@@ -47,4 +47,5 @@ fn an_api_is_told_by_its_first_two_bytes() {
     assert!(asks(ApiKey::Produce, &frame(0, 9, b"")));
     assert!(!asks(ApiKey::Produce, &frame(1, 9, b"")));
     assert!(!asks(ApiKey::Produce, &[0]));
+    assert!(asks_an_owner(&frame(1, 9, b"")) && !asks_an_owner(&frame(3, 9, b"")));
 }

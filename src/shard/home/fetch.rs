@@ -372,7 +372,7 @@ impl Shard {
         frame: FetchFrame,
         mut parts: Vec<(Wanted, PartFetched<Part>)>,
     ) -> Vec<Part> {
-        let mut pinned = self.clients.pinned;
+        let mut pinned = self.clients.held_by_answers.pinned;
         let mut pieces = Vec::with_capacity(frame.parts.len());
         for piece in frame.parts {
             let index = match piece {
