@@ -1,5 +1,6 @@
 //! Stories of the controller: what one core is asked, every core obeys, and a restart keeps.
 
+use strandlog::base::TopicId;
 use strandlog::kafka::errors::ErrorCode;
 use strandlog::kafka::messages::CreatableTopic;
 use strandlog::kafka::messages::CreatableTopicResult;
@@ -218,4 +219,57 @@ fn producer_ids_are_handed_out_once_whichever_core_is_asked() {
     ids.sort_unstable();
     ids.dedup();
     assert_eq!(ids.len(), all);
+}
+
+#[test]
+fn a_killed_node_knows_what_it_answered() {
+    let mut node = node(2);
+    let mut client = node.connect(1);
+    let created = create(&mut node, &mut client, "kept", 3);
+    set(&mut node, &mut client, "kept", "max.message.bytes", "300");
+    create(&mut node, &mut client, "gone", 2);
+    let names = vec!["gone".to_owned()];
+    let request = DeleteTopicsRequest { topic_names: names, ..DeleteTopicsRequest::default() };
+    client.call(&mut node, 5, &request);
+    assert_eq!(client.produce(&mut node, "kept", 2, batch(1)).base_offset, 0);
+    let id = producer_id(&mut node, &mut client);
+
+    let mut node = node.kill_and_restart();
+    assert!(node.is_ready());
+    let mut client = node.connect(0);
+    let kept = metadata(&mut node, &mut client, "kept");
+    assert_eq!((kept.error_code, kept.topic_id), (0, created.topic_id));
+    assert!(kept.partitions.iter().all(|partition| partition.leader_epoch == 1), "raised once");
+    let topics = MetadataRequest { topics: None, ..MetadataRequest::default() };
+    assert_eq!(client.call(&mut node, 12, &topics).topics.len(), 1);
+    assert_eq!(client.produce(&mut node, "kept", 2, batch(1)).base_offset, 1);
+    let large = client.produce(&mut node, "kept", 0, batch(100));
+    assert_eq!(large.error_code, ErrorCode::MessageTooLarge.code());
+    assert!(producer_id(&mut node, &mut client) > id);
+    assert_ne!(kept.topic_id, TopicId::NONE);
+}
+
+#[test]
+fn a_node_of_many_topics_starts_from_a_snapshot() {
+    let mut node = node(2);
+    let mut client = node.connect(0);
+    let names: Vec<String> = (0..6_000).map(|number| format!("topic-{number}")).collect();
+    for some in names.chunks(500) {
+        let some: Vec<&str> = some.iter().map(String::as_str).collect();
+        let response = client.call(&mut node, 7, &creation(&some, 1));
+        assert!(response.topics.iter().all(|topic| topic.error_code == 0));
+    }
+    for start in 1..4 {
+        node = node.kill_and_restart();
+        let mut client = node.connect(1);
+        let topics = MetadataRequest { topics: None, ..MetadataRequest::default() };
+        let topics = client.call(&mut node, 12, &topics).topics;
+        assert_eq!(topics.len(), names.len());
+        let raised = |topic: &MetadataResponseTopic| topic.partitions[0].leader_epoch == start;
+        assert!(topics.iter().all(raised));
+        create(&mut node, &mut client, &format!("after-{start}"), 1);
+        let gone = vec![format!("after-{start}")];
+        let request = DeleteTopicsRequest { topic_names: gone, ..DeleteTopicsRequest::default() };
+        client.call(&mut node, 5, &request);
+    }
 }
