@@ -103,15 +103,15 @@ fn described(named: CreatableTopicResult, created: CreatedTopic) -> CreatableTop
         error_code: ErrorCode::None.code(),
         num_partitions: created.partitions,
         replication_factor: created.replicas,
-        configs: Some(created.configs.into_iter().map(described_config).collect()),
+        configs: Some(created.configs.iter().map(described_config).collect()),
         ..named
     }
 }
 
-fn described_config(config: Described) -> CreatableTopicConfigs {
+fn described_config(config: &Described) -> CreatableTopicConfigs {
     CreatableTopicConfigs {
-        name: config.name,
-        value: config.value,
+        name: config.name.clone(),
+        value: config.value.clone(),
         read_only: config.read_only,
         config_source: source_code(config.source),
         ..CreatableTopicConfigs::default()

@@ -93,8 +93,9 @@ fn describe_topic(
     let Some(topic) = context.image.topic(name) else {
         return Err(AdminError::new(ErrorCode::UnknownTopicOrPartition, ""));
     };
-    let configs = context.image.in_force().describe_topic(topic.overrides.as_deref(), wanted);
-    Ok(configs.into_iter().map(described).collect())
+    let configs = context.image.in_force().describe_topic(topic.overrides.as_deref());
+    let wanted = configs.iter().filter(|config| wanted(&config.name));
+    Ok(wanted.cloned().map(described).collect())
 }
 
 fn describe_broker(

@@ -1,5 +1,7 @@
 //! What can be asked of the controller, and what it answers: in no protocol's words.
 
+use std::sync::Arc;
+
 use crate::base::NodeId;
 use crate::base::ShardId;
 use crate::base::TopicId;
@@ -105,7 +107,8 @@ pub struct CreatedTopic {
     pub id: TopicId,
     pub partitions: i32,
     pub replicas: i16,
-    pub configs: Vec<Described>,
+    /// Every config in force, by name.
+    pub configs: Arc<[Described]>,
 }
 
 /// A topic that is gone.

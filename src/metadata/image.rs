@@ -155,7 +155,7 @@ pub enum Change {
 impl Image {
     /// The view of `state` on a node whose own configuration is `settings`.
     pub fn new(state: State, layout: Arc<Layout>, settings: Arc<Settings>) -> Self {
-        let in_force = Arc::new(InForce { settings, ..InForce::default() });
+        let in_force = Arc::new(InForce::new(settings, None, None));
         let mut image =
             Self { state, layout, in_force, defaults: Arc::default(), configs: OrdMap::new() };
         image.resolve_all();
@@ -187,8 +187,8 @@ impl Image {
     fn resolve_all(&mut self) {
         let node = self.state.node_overrides(Some(self.layout.node)).cloned();
         let cluster = self.state.node_overrides(None).cloned();
-        let settings = self.in_force.settings.clone();
-        self.in_force = Arc::new(InForce { settings, node, cluster });
+        let settings = self.in_force.settings().clone();
+        self.in_force = Arc::new(InForce::new(settings, node, cluster));
         self.defaults = Arc::new(self.in_force.topic_config(None));
         let state = self.state.clone();
         for topic in state.topics() {

@@ -77,15 +77,44 @@ pub struct Described {
     pub doc: &'static str,
 }
 
-/// All layers but the topic's.
-#[derive(Clone, PartialEq, Debug, Default)]
+/// All layers but the topic's, and what they come to for every topic config.
+#[derive(Clone, PartialEq, Debug)]
 pub struct InForce {
-    pub(in crate::metadata) settings: Arc<Settings>,
-    pub(in crate::metadata) node: Option<Arc<Overrides>>,
-    pub(in crate::metadata) cluster: Option<Arc<Overrides>>,
+    settings: Arc<Settings>,
+    node: Option<Arc<Overrides>>,
+    cluster: Option<Arc<Overrides>>,
+    /// By key: what holds for topics that do not say.
+    inherited: Vec<Value>,
+    /// Every topic config as a topic without any of its own has it. Internal ones are left out.
+    described: Arc<[Described]>,
+}
+
+impl Default for InForce {
+    fn default() -> Self {
+        Self::new(Arc::default(), None, None)
+    }
 }
 
 impl InForce {
+    /// `settings`: the node's own configuration; `node` and `cluster`: what was set on this node,
+    /// and on every node, while they ran.
+    pub fn new(
+        settings: Arc<Settings>,
+        node: Option<Arc<Overrides>>,
+        cluster: Option<Arc<Overrides>>,
+    ) -> Self {
+        let (inherited, described) = (Vec::new(), Arc::from([]));
+        let mut in_force = Self { settings, node, cluster, inherited, described };
+        in_force.inherited = TOPIC_DEFS.iter().map(|def| in_force.inherit(def)).collect();
+        let shown = TOPIC_DEFS.iter().filter(|def| !def.internal);
+        in_force.described = shown.map(|def| in_force.describe_topic_config(def)).collect();
+        in_force
+    }
+
+    pub fn settings(&self) -> &Arc<Settings> {
+        &self.settings
+    }
+
     /// The value of a broker config.
     pub fn value(&self, name: &str) -> Value {
         let Some(def) = BrokerDef::of(name) else { return Value::Null };
@@ -102,11 +131,11 @@ impl InForce {
     pub fn topic_value(&self, key: TopicKey, overrides: Option<&Overrides>) -> Value {
         let def = key.def();
         let own = overrides.and_then(|overrides| overrides.get(def.name));
-        own.and_then(|text| def.parse(text).ok()).unwrap_or_else(|| self.inherited(def))
+        let own = own.and_then(|text| def.parse(text).ok());
+        own.unwrap_or_else(|| self.inherited[key as usize].clone())
     }
 
-    /// What holds for topics that do not say.
-    fn inherited(&self, def: &TopicDef) -> Value {
+    fn inherit(&self, def: &TopicDef) -> Value {
         let names: Vec<&str> = def.synonyms.iter().map(|synonym| synonym.name).collect();
         for layer in self.all_layers(&names) {
             let Some(synonym) = def.synonyms.iter().find(|synonym| synonym.name == layer.name)
@@ -125,35 +154,38 @@ impl InForce {
         def.default.and_then(|text| def.parse(text).ok()).unwrap_or(Value::Null)
     }
 
-    /// Every topic config, or those of `names`, as a topic with `overrides` has it.
-    pub fn describe_topic(
-        &self,
-        overrides: Option<&Overrides>,
-        wanted: impl Fn(&str) -> bool,
-    ) -> Vec<Described> {
-        let set = |name| overrides.and_then(|overrides| overrides.get(name));
-        let shown =
-            |def: &&TopicDef| wanted(def.name) && (!def.internal || set(def.name).is_some());
-        let defs = TOPIC_DEFS.iter().filter(shown);
+    fn describe_topic_config(&self, def: &TopicDef) -> Described {
+        let names: Vec<&str> = def.synonyms.iter().map(|synonym| synonym.name).collect();
+        let layers = names.first().map_or_else(Vec::new, |first| self.layers(first, &names));
+        Described {
+            name: def.name.to_owned(),
+            value: self.inherited[def.key as usize].shown(),
+            source: layers.first().map_or(Source::Default, |layer| layer.source),
+            kind: Some(def.kind),
+            read_only: false,
+            layers,
+            doc: def.doc,
+        }
+    }
+
+    /// Every topic config as a topic with `overrides` has it, by name. Shared by all topics that
+    /// have none.
+    pub fn describe_topic(&self, overrides: Option<&Overrides>) -> Arc<[Described]> {
+        let Some(overrides) = overrides.filter(|overrides| !overrides.is_empty()) else {
+            return self.described.clone();
+        };
+        let set = |def: &&TopicDef| !def.internal || overrides.contains_key(def.name);
+        let defs = TOPIC_DEFS.iter().filter(set);
         defs.map(|def| {
-            let value = self.topic_value(def.key, overrides).shown();
-            let names: Vec<&str> = def.synonyms.iter().map(|synonym| synonym.name).collect();
-            let mut layers =
-                names.first().map_or_else(Vec::new, |first| self.layers(first, &names));
-            if set(def.name).is_some() {
-                let value = value.clone().unwrap_or_default();
+            let mut described = self.describe_topic_config(def);
+            if overrides.contains_key(def.name) {
+                described.value = self.topic_value(def.key, Some(overrides)).shown();
+                described.source = Source::Topic;
+                let value = described.value.clone().unwrap_or_default();
                 let own = Layer { name: def.name.to_owned(), value, source: Source::Topic };
-                layers.insert(0, own);
+                described.layers.insert(0, own);
             }
-            Described {
-                name: def.name.to_owned(),
-                value,
-                source: layers.first().map_or(Source::Default, |layer| layer.source),
-                kind: Some(def.kind),
-                read_only: false,
-                layers,
-                doc: def.doc,
-            }
+            described
         })
         .collect()
     }

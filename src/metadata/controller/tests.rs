@@ -284,9 +284,9 @@ fn a_nodes_dynamic_config_stands_between_topic_and_file() {
     assert_eq!(alter(&mut desk, named, "retention.ms", set("7000")), None);
     assert_eq!(retention(&desk), Some(7000));
     let overrides = desk.image.topic("a").unwrap().overrides.clone();
-    let described =
-        desk.image.in_force().describe_topic(overrides.as_deref(), |name| name == "retention.ms");
-    let layers: Vec<(&str, &str, Source)> = described[0]
+    let described = desk.image.in_force().describe_topic(overrides.as_deref());
+    let described = described.iter().find(|config| config.name == "retention.ms").unwrap();
+    let layers: Vec<(&str, &str, Source)> = described
         .layers
         .iter()
         .map(|layer| (layer.name.as_str(), layer.value.as_str(), layer.source))

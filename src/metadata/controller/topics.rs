@@ -43,7 +43,10 @@ pub(super) fn create(
     let mut chosen = topic.assignment;
     chosen.sort_by_key(|(partition, _)| *partition);
     let broker = |number: usize| chosen.get(number)?.1.first().copied();
-    let lifetime = plan.image.in_force().topic_config(Some(&overrides)).lifetime();
+    let lifetime = match overrides.is_empty() {
+        true => plan.image.defaults().lifetime(),
+        false => plan.image.in_force().topic_config(Some(&overrides)).lifetime(),
+    };
     let strands = place(&plan.image, lifetime, [], count, broker);
     let id = fresh_id(&plan.image, ids);
     let pairs = overrides.iter().map(|(name, value)| (name.to_string(), value.to_string()));
@@ -55,7 +58,7 @@ pub(super) fn create(
         overrides: pairs.collect(),
     };
     plan.push(event, Some(Change::Created { topic: id }))?;
-    let configs = plan.image.in_force().describe_topic(Some(&overrides), |_| true);
+    let configs = plan.image.in_force().describe_topic(Some(&overrides));
     let partitions = i32::try_from(count).unwrap_or(i32::MAX);
     Ok(CreatedTopic { id, partitions, replicas: REPLICAS, configs })
 }
@@ -82,7 +85,9 @@ fn configs_of(plan: &Plan, topic: &NewTopic) -> Result<Overrides, Refusal> {
     let set: Overrides = pairs
         .filter_map(|(name, value)| Some((name.as_str().into(), value.as_deref()?.into())))
         .collect();
-    alter::check_topic_overrides(&plan.image, &set)?;
+    if !set.is_empty() {
+        alter::check_topic_overrides(&plan.image, &set)?;
+    }
     Ok(set)
 }
 
