@@ -27,7 +27,6 @@ pub use segments::RollLimits;
 pub use segments::Segment;
 pub use segments::Segments;
 
-use crate::base::Mutant;
 use crate::base::Offset;
 use crate::strand::Append;
 use crate::strand::Entry;
@@ -51,13 +50,10 @@ impl Log {
     /// (R12), so that replay may begin anywhere before the checkpoint's state. Producer state is
     /// updated here and never validated against (rule 22).
     pub fn apply(&mut self, id: EntryId, entry: &Entry) {
-        // The planted bug: a truncation that the state contains takes what came after it away.
-        let is_planted =
-            Mutant::TruncateReplayedTwice.is_on() && matches!(entry, Entry::Truncate { .. });
-        if id <= self.applied && !is_planted {
+        if id <= self.applied {
             return;
         }
-        self.applied = self.applied.max(id);
+        self.applied = id;
         match entry {
             Entry::Append(append) => self.apply_append(append),
             Entry::Truncate { to, .. } => self.apply_truncate(*to),

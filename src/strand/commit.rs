@@ -315,7 +315,10 @@ impl Commit {
 
     fn begin_use(&mut self) {
         let use_number = self.next_use;
-        self.next_use += 1;
+        // The planted bug: a filling that cannot be told from the one before it.
+        if !Mutant::UseNotRenewed.is_on() || use_number == 1 {
+            self.next_use += 1;
+        }
         self.plan = Some(Plan::of(use_number));
         self.unopened.push_back(use_number);
     }

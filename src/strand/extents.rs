@@ -81,9 +81,6 @@ pub(super) struct Extents {
     uses: BTreeMap<u64, ExtentId>,
     /// The highest use number ever seen; the next use is above it.
     highest_use: u64,
-    /// Extents that are ready, and that are being made: asked for at every append.
-    ready: usize,
-    preparing: usize,
 }
 
 impl Extents {
@@ -99,23 +96,8 @@ impl Extents {
         self.extents.len()
     }
 
-    pub(super) fn ready_count(&self) -> usize {
-        self.ready
-    }
-
-    pub(super) fn preparing_count(&self) -> usize {
-        self.preparing
-    }
-
-    /// Extents change their life rarely, and are few beside what happens in them.
-    fn count(&mut self) {
-        let of = |life| self.extents.values().filter(|extent| extent.life == life).count();
-        (self.ready, self.preparing) = (of(Life::Ready), of(Life::Preparing));
-    }
-
-    pub(super) fn set_life(&mut self, id: ExtentId, life: Life) {
-        self.extents.get_mut(&id).expect("an extent that exists").life = life;
-        self.count();
+    pub(super) fn count(&self, life: Life) -> usize {
+        self.extents.values().filter(|extent| extent.life == life).count()
     }
 
     pub(super) fn insert(&mut self, id: ExtentId, extent: Extent) {
@@ -124,7 +106,6 @@ impl Extents {
             self.uses.insert(extent.use_number, id);
         }
         self.extents.insert(id, extent);
-        self.count();
     }
 
     /// A use that does not count: nobody was ever told of anything in it. Its extent is free once
@@ -138,7 +119,10 @@ impl Extents {
     pub(super) fn remove(&mut self, id: ExtentId) {
         let extent = self.extents.remove(&id).expect("only extents that exist are removed");
         assert!(!extent.is_used(), "an extent that counts was removed");
-        self.count();
+    }
+
+    pub(super) fn get_mut(&mut self, id: ExtentId) -> Option<&mut Extent> {
+        self.extents.get_mut(&id)
     }
 
     /// The extent that holds a use, if any does.
@@ -194,7 +178,6 @@ impl Extents {
         extent.last_sequence = first_sequence - 1;
         self.uses.insert(use_number, id);
         self.note_use(use_number);
-        self.count();
     }
 
     pub(super) fn seal(&mut self, use_number: u64, last_sequence: u64) {
@@ -217,7 +200,6 @@ impl Extents {
         let id = self.uses.remove(&use_number).expect("the use that is freed exists");
         let extent = self.extents.get_mut(&id).expect("an extent of a use exists");
         *extent = Extent { use_number, ..Extent::new(Life::Ready) };
-        self.count();
         id
     }
 }

@@ -25,30 +25,21 @@ use crate::strand::ops::Purpose;
 /// An index file on its way, and those that are over.
 #[derive(Debug, Default)]
 pub(super) struct Indexing {
-    /// A use got its footer since it was last looked whether a file is due.
-    has_news: bool,
     storing: Option<IndexRecord>,
     /// Files whose uses are all given back, kept while a slot names them (R13).
     retired: Vec<IndexId>,
 }
 
-impl Indexing {
-    pub(super) fn news(&mut self) {
-        self.has_news = true;
-    }
-}
-
 impl Strand {
     /// Stores an index file when enough has gathered for one.
     pub(super) fn index(&mut self, _now: Now, pool: &mut dyn Pool, out: &mut Output) {
-        if self.indexing.storing.is_some() || !self.indexing.has_news {
+        if self.indexing.storing.is_some() {
             return;
         }
         let uses = self.uses_to_index();
         let is_many = uses.len() >= self.config.index_extents as usize;
         let is_long = !uses.is_empty() && self.runs.len() >= self.config.index_runs_max;
         if !is_many && !is_long {
-            self.indexing.has_news = false;
             return;
         }
         let numbers: BTreeSet<u64> = uses.iter().map(|place| place.number).collect();

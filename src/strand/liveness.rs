@@ -24,9 +24,6 @@ use crate::strand::ops::Purpose;
 /// Between two sweeps while space is plenty.
 const SWEEP_INTERVAL_US: u64 = 1_000_000;
 
-/// Between two sweeps while room is needed: a sweep looks at every run in memory.
-const SHORT_INTERVAL_US: u64 = 50_000;
-
 /// A sweep over memory and all index files.
 #[derive(Debug, Default)]
 pub(super) struct Liveness {
@@ -52,7 +49,9 @@ impl Liveness {
 impl Strand {
     /// Begins a sweep if something may have died since the last one.
     pub(super) fn sweep(&mut self, now: Now, out: &mut Output) {
-        if self.sweep_deadline().is_none_or(|deadline| now.mono_us < deadline) {
+        let is_time = self.is_short_of_space()
+            || now.mono_us >= self.liveness.last_us.saturating_add(SWEEP_INTERVAL_US);
+        if !self.space.has_changed || self.liveness.is_running() || !is_time {
             return;
         }
         self.space.has_changed = false;
@@ -64,8 +63,7 @@ impl Strand {
 
     pub(super) fn sweep_deadline(&self) -> Option<u64> {
         let is_wanted = self.space.has_changed && !self.liveness.is_running();
-        let interval = if self.is_short_of_space() { SHORT_INTERVAL_US } else { SWEEP_INTERVAL_US };
-        is_wanted.then(|| self.liveness.last_us.saturating_add(interval))
+        is_wanted.then(|| self.liveness.last_us.saturating_add(SWEEP_INTERVAL_US))
     }
 
     /// Whether offsets `from..to` of a partition, as a whole, are still in its log.

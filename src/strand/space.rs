@@ -99,7 +99,7 @@ impl Space {
 impl Strand {
     /// Extents that a further use could take, those that are still to be made included.
     pub(super) fn available(&self) -> usize {
-        let made = self.extents.ready_count() + self.extents.preparing_count();
+        let made = self.extents.count(Life::Ready) + self.extents.count(Life::Preparing);
         let could_be_made = if self.space.denied_until.is_some() {
             0
         } else {
@@ -132,9 +132,6 @@ impl Strand {
             // The room left in the open use belongs to evacuation once the reserve is touched.
             Need::Produce => leaves + takes,
             Need::Evacuation | Need::Command if takes == 0 => 0,
-            // A start that finds nothing at all gets an extent beyond the limit: without one it
-            // could not even give space back.
-            Need::Evacuation | Need::Command if !self.commit.has_begun() => 0,
             Need::Evacuation | Need::Command => leaves + takes,
         };
         if self.available() >= needs { Ok(()) } else { Err(Refusal::Full) }
@@ -174,8 +171,8 @@ impl Strand {
         if !self.is_writing() || !self.checkpoints.has_slot() {
             return;
         }
-        let ready = self.extents.ready_count();
-        let preparing = self.extents.preparing_count();
+        let ready = self.extents.count(Life::Ready);
+        let preparing = self.extents.count(Life::Preparing);
         let waited_for = self.commit.unopened();
         // One more than the reserve: a disk that is full says so while the reserve is whole.
         let ahead = (self.config.ready_extents as usize).max(RESERVE + 1);
@@ -183,9 +180,8 @@ impl Strand {
         let is_unused = waited_for == 0 && self.extents.len() == 0;
         let is_idle = is_unused || !self.is_running();
         let wanted = if is_idle { waited_for } else { ahead + waited_for };
-        let is_stuck = ready + preparing == 0 && waited_for > 0 && self.opened.is_none();
-        let most = self.config.extents_max as usize + usize::from(is_stuck);
-        let has_room = self.extents.len() < most && self.space.denied_until.is_none();
+        let has_room = self.extents.len() < self.config.extents_max as usize
+            && self.space.denied_until.is_none();
         let is_urgent = ready < waited_for && preparing < PREPARING_MAX;
         let is_wanted = ready + preparing < wanted && preparing == 0;
         if has_room && (is_urgent || is_wanted) {
@@ -204,7 +200,7 @@ impl Strand {
     fn remove_one(&mut self, out: &mut Output) {
         let ready = self.extents.iter().filter(|(_, extent)| extent.life == Life::Ready);
         let Some((extent, _)) = ready.last() else { return };
-        self.extents.set_life(extent, Life::Removing);
+        self.extents.get_mut(extent).expect("it was just listed").life = Life::Removing;
         let op = Op::Remove { file: File::Extent(extent) };
         self.ops.issue(Purpose::RemoveExtent { extent }, op, out);
     }
@@ -226,7 +222,7 @@ impl Strand {
                 self.fail(Fatal::WriteFailed { what }, out);
             }
             _ => {
-                self.extents.set_life(extent, Life::Ready);
+                self.extents.get_mut(extent).expect("it was being made").life = Life::Ready;
                 self.prepare(now, out);
             }
         }

@@ -127,7 +127,7 @@ impl Strand {
             strand: self.identity.strand,
             extent: place.extent,
             extent_bytes: self.config.extent_bytes,
-            use_number: use_on_disk(place),
+            use_number: place.number,
             start: self.start,
             first_sequence,
             predecessor,
@@ -154,7 +154,7 @@ impl Strand {
             place: FramePlace {
                 strand: self.identity.strand,
                 extent: place.extent,
-                use_number: use_on_disk(place),
+                use_number: place.number,
                 position: waiting.position,
             },
             sequence: waiting.sequence,
@@ -251,7 +251,7 @@ impl Strand {
         let place = FooterPlace {
             strand: self.identity.strand,
             extent: ledger.place.extent,
-            use_number: use_on_disk(ledger.place),
+            use_number: ledger.place.number,
             extent_bytes: self.config.extent_bytes,
         };
         ledger.encode(&self.identity.key, &place, memory.bytes_mut());
@@ -268,11 +268,5 @@ impl Strand {
         if let Some(extent) = self.extents.used_mut(use_number) {
             extent.has_footer = true;
         }
-        self.indexing.news();
     }
-}
-
-/// The planted bug: a filling that cannot be told from the one before it in the same extent.
-fn use_on_disk(place: Use) -> u64 {
-    if Mutant::UseNotRenewed.is_on() { u64::from(place.extent.0) + 1 } else { place.number }
 }

@@ -122,7 +122,6 @@ impl Strand {
             self.checkpoints.want();
         }
         self.space.changed();
-        self.indexing.news();
         self.remove_orphans(recovery, out);
         out.notices.push(Notice::Ready);
         self.prepare(now, out);

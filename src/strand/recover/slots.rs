@@ -3,9 +3,11 @@
 use std::collections::BTreeMap;
 
 use crate::base::Block;
+use crate::base::Mutant;
 use crate::base::PAGE;
 use crate::base::PartitionId;
 use crate::log::Log;
+use crate::strand::EntryId;
 use crate::strand::Fatal;
 use crate::strand::File;
 use crate::strand::Op;
@@ -116,5 +118,11 @@ impl SlotReader {
 }
 
 fn logs(view: &SlotView<'_>) -> BTreeMap<PartitionId, Log> {
-    view.logs().map(|(partition, image)| (partition, Log::from_image(image))).collect()
+    let log = |(partition, mut image): (PartitionId, crate::log::LogImage)| {
+        if Mutant::TruncateReplayedTwice.is_on() {
+            image.applied = EntryId::default();
+        }
+        (partition, Log::from_image(image))
+    };
+    view.logs().map(log).collect()
 }

@@ -1,0 +1,71 @@
+//! The planted bugs, and the seeds that catch them.
+
+use strandlog::base::Mutant;
+
+use crate::seeds;
+
+/// Each planted bug with the seeds that catch it. Found with `--find-seeds`; the clean build passes
+/// the same seeds.
+const CAUGHT_BY: &[(Mutant, &[u64])] = &[];
+
+#[cfg(mutant)]
+fn choose(mutant: Option<Mutant>) {
+    Mutant::choose(mutant);
+}
+
+#[cfg(not(mutant))]
+fn choose(_: Option<Mutant>) {
+    panic!("build with RUSTFLAGS=\"--cfg mutant\" and a target directory of its own");
+}
+
+/// Plants each bug in turn; each must be caught by its seeds, and no seed may fail without.
+pub fn run_all() -> bool {
+    let mut passed = true;
+    for mutant in Mutant::ALL {
+        let seeds = CAUGHT_BY.iter().find(|(other, _)| other == mutant).map(|(_, seeds)| *seeds);
+        let Some(seeds) = seeds else {
+            println!("{}: no seeds", mutant.label());
+            passed = false;
+            continue;
+        };
+        choose(None);
+        for seed in seeds {
+            if let Err(complaint) = seeds::run(*seed) {
+                println!("{}: seed {seed} fails without the bug: {complaint}", mutant.label());
+                passed = false;
+            }
+        }
+        choose(Some(*mutant));
+        let caught: Vec<String> = seeds.iter().filter_map(|seed| seeds::run(*seed).err()).collect();
+        println!(
+            "{}: caught by {} of {} seeds: {}",
+            mutant.label(),
+            caught.len(),
+            seeds.len(),
+            caught.first().map_or("", String::as_str)
+        );
+        passed &= caught.len() == seeds.len();
+    }
+    choose(None);
+    passed
+}
+
+/// Prints, for each planted bug, the first seeds that catch it.
+pub fn find_seeds(tries: u64) -> bool {
+    for mutant in Mutant::ALL {
+        choose(Some(*mutant));
+        let mut found = Vec::new();
+        for seed in 0..tries {
+            if let Err(complaint) = seeds::run(seed) {
+                found.push(seed);
+                println!("{}: seed {seed}: {complaint}", mutant.label());
+                if found.len() == 3 {
+                    break;
+                }
+            }
+        }
+        println!("    (Mutant::{mutant:?}, &{found:?}),");
+    }
+    choose(None);
+    true
+}

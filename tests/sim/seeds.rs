@@ -1,0 +1,116 @@
+//! Running seeds, side by side, and saying what came of them.
+
+use std::cell::RefCell;
+use std::panic::AssertUnwindSafe;
+use std::panic::catch_unwind;
+use std::sync::Mutex;
+use std::sync::atomic::AtomicUsize;
+use std::sync::atomic::Ordering;
+
+use crate::options::Kind;
+use crate::options::Options;
+use crate::workload;
+use crate::workload::Report;
+
+/// Seeds that gate, each run twice: the second run must give the same digest.
+const FIXED: u64 = 60;
+/// Seeds that are derived from the commit, and gate, too.
+const DERIVED: u64 = 200;
+
+thread_local! {
+    static COMPLAINT: RefCell<String> = const { RefCell::new(String::new()) };
+}
+
+/// From here on what a panic says is kept instead of printed.
+pub fn keep_complaints() {
+    std::panic::set_hook(Box::new(|info| {
+        let place = info.location().map(|at| format!(" ({}:{})", at.file(), at.line()));
+        let payload = info.payload();
+        let text = payload.downcast_ref::<String>().cloned();
+        let text = text.or_else(|| payload.downcast_ref::<&str>().map(|text| (*text).to_owned()));
+        let said = format!("{}{}", text.unwrap_or_default(), place.unwrap_or_default());
+        COMPLAINT.with(|complaint| *complaint.borrow_mut() = said);
+    }));
+}
+
+/// A panic becomes a value.
+fn caught<T>(run: impl FnOnce() -> T) -> Result<T, String> {
+    catch_unwind(AssertUnwindSafe(run)).map_err(|_| COMPLAINT.with(|said| said.borrow().clone()))
+}
+
+pub fn run(seed: u64) -> Result<Report, String> {
+    caught(|| workload::run(Options::of(seed), false))
+}
+
+/// One seed, with everything that happens on the way if `loud`.
+pub fn tell(seed: u64, loud: bool) -> bool {
+    println!("{:?} {:#?}", Kind::of(seed), Options::of(seed));
+    match caught(|| workload::run(Options::of(seed), loud)) {
+        Ok(report) => println!("{report:#?}"),
+        Err(complaint) => {
+            println!("FAILED: {complaint}");
+            return false;
+        }
+    }
+    true
+}
+
+/// The fixed seeds, each twice.
+pub fn run_fixed() -> bool {
+    let seeds: Vec<u64> = (0..FIXED).flat_map(|seed| [seed, seed]).collect();
+    run_all("fixed seeds, each twice", &seeds)
+}
+
+/// Seeds that nobody has chosen: another commit, other seeds.
+pub fn of_this_commit() -> Vec<u64> {
+    let commit = std::env::var("STRANDLOG_COMMIT").ok().or_else(|| {
+        let git = std::process::Command::new("git").args(["rev-parse", "HEAD"]).output().ok()?;
+        String::from_utf8(git.stdout).ok()
+    });
+    let commit = commit.unwrap_or_default();
+    let first = u64::from(crc32c::crc32c(commit.trim().as_bytes())) << 16;
+    (first..first + DERIVED).collect()
+}
+
+/// Runs `seeds` on all cores. A seed that stands twice in a row must give the same digest.
+pub fn run_all(what: &str, seeds: &[u64]) -> bool {
+    let results: Mutex<Vec<(u64, Result<Report, String>)>> = Mutex::default();
+    let next = AtomicUsize::new(0);
+    let workers = std::thread::available_parallelism().map_or(1, usize::from);
+    std::thread::scope(|scope| {
+        for _ in 0..workers {
+            scope.spawn(|| {
+                while let Some(seed) = seeds.get(next.fetch_add(1, Ordering::Relaxed)) {
+                    let result = run(*seed);
+                    results.lock().expect("no worker panics").push((*seed, result));
+                }
+            });
+        }
+    });
+    let results = results.into_inner().expect("no worker panics");
+    judge(what, seeds.len(), results)
+}
+
+fn judge(what: &str, count: usize, mut results: Vec<(u64, Result<Report, String>)>) -> bool {
+    results.sort_by_key(|(seed, _)| *seed);
+    let mut failed = 0;
+    for pair in results.windows(2) {
+        if pair[0].0 == pair[1].0 && pair[0].1 != pair[1].1 {
+            println!("seed {}: two runs differ: {:?} and {:?}", pair[0].0, pair[0].1, pair[1].1);
+            failed += 1;
+        }
+    }
+    let mut sum = Report::default();
+    for (seed, result) in &results {
+        match result {
+            Ok(report) => sum.add(report),
+            Err(complaint) => {
+                failed += 1;
+                println!("seed {seed} failed: {complaint}");
+                println!("  again: cargo test --release --test sim -- --seed {seed} --loud");
+            }
+        }
+    }
+    println!("{what}: {} of {count} passed; {sum:?}", count - failed.min(count));
+    failed == 0
+}
