@@ -1,7 +1,12 @@
 //! Arguments, help, and exit statuses. Puts the configuration together and hands it on; decides
 //! nothing about data.
 
+mod dump;
+mod log;
+mod records;
+mod rescue;
 mod serve;
+mod store;
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;
@@ -62,6 +67,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> i32 {
     };
     match matches.subcommand() {
         Some(("serve", matches)) => serve::run(matches),
+        Some(("log", matches)) => log::run(matches),
         _ => unreachable!("a subcommand is required, and these are all"),
     }
 }
@@ -73,6 +79,7 @@ fn command() -> Command {
         .subcommand_required(true)
         .arg_required_else_help(true)
         .subcommand(serve_command())
+        .subcommand(log::command())
 }
 
 fn serve_command() -> Command {

@@ -41,7 +41,8 @@ pub(super) struct Store {
 impl Store {
     pub(super) fn open(root: &Path) -> Result<Self, OpenError> {
         let path = root.join(MANIFEST);
-        let unreadable = |what: String| OpenError::Unreadable(format!("{}: {what}", path.display()));
+        let unreadable =
+            |what: String| OpenError::Unreadable(format!("{}: {what}", path.display()));
         let bytes = fs::read(&path).map_err(|error| unreadable(error.to_string()))?;
         let manifest = Manifest::parse(&bytes).map_err(|fault| {
             unreadable(match fault {
@@ -83,8 +84,7 @@ impl StrandStore {
         let extents = listing.extents.iter().map(|(extent, _)| File::Extent(*extent));
         for file in slots.chain(extents).take(LOCKS_MAX) {
             let path = self.path(file);
-            let unreadable =
-                |error| OpenError::Unreadable(format!("{}: {error}", path.display()));
+            let unreadable = |error| OpenError::Unreadable(format!("{}: {error}", path.display()));
             let descriptor = Descriptor::open(&path).map_err(unreadable)?;
             match descriptor.try_lock_shared() {
                 Ok(()) => self.locks.push(descriptor),

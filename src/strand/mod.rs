@@ -12,7 +12,7 @@ mod evacuation;
 mod extents;
 mod fields;
 #[cfg(test)]
-mod fixture;
+pub(crate) mod fixture;
 mod figures;
 mod footer;
 mod frame;

@@ -6,7 +6,6 @@ use crate::log::Producer;
 use crate::log::ProducerBatch;
 use crate::log::Segment;
 use crate::strand::EntryId;
-use crate::strand::fixture;
 use crate::strand::fixture::KEY;
 use crate::strand::fixture::STRAND;
 use crate::strand::fixture::hex;

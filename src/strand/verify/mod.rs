@@ -27,7 +27,6 @@ use crate::strand::op::Listing;
 use crate::strand::op::Slot;
 use crate::strand::run::Run;
 use crate::strand::run::RunMap;
-use crate::strand::verify::chain::Chain;
 use crate::strand::verify::uses::LateFrame;
 use crate::strand::verify::uses::Problem;
 

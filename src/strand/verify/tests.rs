@@ -1,54 +1,16 @@
 use super::*;
-use crate::base::Offset;
 use crate::base::PAGE;
 use crate::base::StrandId;
-use crate::strand::checkpoint::Checkpoint;
-use crate::strand::checkpoint::ExtentRecord;
-use crate::strand::checkpoint::ExtentState;
-use crate::strand::checkpoint::IndexRecord;
-use crate::strand::checkpoint::encode_slot;
-use crate::strand::entry::Entry;
-use crate::strand::entry::EntryId;
 use crate::strand::fixture;
-use crate::strand::fixture::Extent;
+use crate::strand::fixture::EXTENT;
 use crate::strand::fixture::KEY;
 use crate::strand::fixture::STRAND;
-use crate::strand::fixture::batch;
-use crate::strand::header::Predecessor;
+use crate::strand::fixture::Store;
+use crate::strand::fixture::store;
 use crate::strand::index::IndexHead;
 use crate::strand::index::encode_index;
 use crate::strand::index::index_bytes;
 use crate::strand::op::IndexId;
-use crate::strand::run::Use;
-
-const EXTENT: usize = 128 << 10;
-
-#[derive(Clone, Default)]
-struct Store {
-    files: BTreeMap<File, Vec<u8>>,
-    /// Where the last use's frames end, and where its last frame begins.
-    end: usize,
-    last_frame: usize,
-}
-
-impl StoreFiles for Store {
-    fn listing(&self) -> Result<Listing, String> {
-        let mut listing = Listing::default();
-        for (file, bytes) in &self.files {
-            let bytes = bytes.len() as u64;
-            match file {
-                File::Extent(extent) => listing.extents.push((*extent, bytes)),
-                File::Slot(slot) => listing.slots.push((*slot, bytes)),
-                File::Index(index) => listing.indexes.push((*index, bytes)),
-            }
-        }
-        Ok(listing)
-    }
-
-    fn read(&self, file: File) -> Result<Vec<u8>, String> {
-        self.files.get(&file).cloned().ok_or_else(|| "it is not there".to_owned())
-    }
-}
 
 const FIRST: File = File::Extent(ExtentId(1));
 const SECOND: File = File::Extent(ExtentId(2));
@@ -56,91 +18,6 @@ const THIRD: File = File::Extent(ExtentId(3));
 const FOURTH: File = File::Extent(ExtentId(4));
 const INDEX: File = File::Index(IndexId(1));
 const SLOT: File = File::Slot(Slot::A);
-
-/// Four uses on a chain, the first two in an index file, three with footers; a checkpoint over the
-/// first two. Partition 9 has a batch of three records in every frame, partition 7 is truncated.
-fn store() -> Store {
-    let mut store = Store::default();
-    let mut offset: Offset = 0;
-    let mut sequence = 100;
-    let mut before: Option<Predecessor> = None;
-    let mut runs = RunMap::default();
-    let mut logs: BTreeMap<PartitionId, Log> = BTreeMap::new();
-    let mut records = Vec::new();
-    for number in 1..=4_u64 {
-        let extent = number as u32;
-        let mut made = Extent::after(extent, number, sequence, EXTENT, before);
-        for _ in 0..5 {
-            let mut items = vec![(
-                Entry::Append(fixture::append(9, offset, &batch(3, 700, 1))),
-                batch(3, 700, 1),
-            )];
-            if offset == 6 {
-                let partition = PartitionId(7);
-                items.push((
-                    Entry::Append(fixture::append(7, 0, &batch(5, 40, 2))),
-                    batch(5, 40, 2),
-                ));
-                items.push((Entry::Truncate { partition, to: 0 }, Vec::new()));
-                items.push((
-                    Entry::Append(fixture::append(7, 0, &batch(2, 40, 3))),
-                    batch(2, 40, 3),
-                ));
-            }
-            store.last_frame = made.position as usize;
-            made.frame(&items);
-            offset += 3;
-        }
-        if number < 4 {
-            let next = Entry::Seal { extent: ExtentId(extent + 1), use_number: number + 1 };
-            made.frame(&[(next, Vec::new())]);
-            made.foot();
-        }
-        store.end = made.position as usize;
-        sequence = made.sequence;
-        let (closing_end, use_number) = (sequence - 1, number);
-        let extent = made.place.extent;
-        before = Some(Predecessor { extent, use_number, closing_end, proven: closing_end });
-        if number <= 2 {
-            made.runs.iter().for_each(|placed| runs.insert(*placed));
-            for (_, sequence, table) in &made.frames {
-                for (number, entry) in table.iter().enumerate() {
-                    let Some(partition) = entry.entry.partition() else { continue };
-                    let id = EntryId { sequence: *sequence, number: number as u32 };
-                    logs.entry(partition).or_default().apply(id, &entry.entry);
-                }
-            }
-            records.push(ExtentRecord {
-                extent,
-                use_number,
-                state: ExtentState::Sealed,
-                first_sequence: made.frames[0].1,
-                last_sequence: closing_end,
-                killer: 0,
-                index: Some(IndexId(1)),
-            });
-        }
-        store.files.insert(File::Extent(extent), made.bytes);
-    }
-    let uses: Vec<Use> =
-        [1, 2].map(|number| Use { number, extent: ExtentId(number as u32) }).to_vec();
-    let mut file = vec![0; index_bytes(&runs)];
-    encode_index(&KEY, STRAND, IndexId(1), &uses, &runs, &mut file);
-    let index = IndexRecord { index: IndexId(1), uses, bytes: file.len() as u64 };
-    store.files.insert(INDEX, file);
-    let head = CheckpointHead {
-        generation: 1,
-        from: records[1].last_sequence + 1,
-        needs: records[1].last_sequence,
-        extents: records,
-        indexes: vec![index],
-        ..CheckpointHead::default()
-    };
-    let logs = logs.into_iter().map(|(partition, log)| (partition, log.image())).collect();
-    store.files.insert(SLOT, encode_slot(&KEY, STRAND, &Checkpoint { head, logs }));
-    store.files.insert(File::Slot(Slot::B), vec![0; 2 * PAGE]);
-    store
-}
 
 fn check(store: &Store) -> Verification {
     verify(&fixture::identity(), store)
