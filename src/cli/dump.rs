@@ -173,9 +173,10 @@ impl Dump<'_> {
                 record.index.0, record.bytes
             )?;
         }
-        for tombstone in &head.tombstones {
-            let (partition, sequence) = (tombstone.partition.0, tombstone.sequence);
-            writeln!(self.out, "    partition {partition}: dropped in frame {sequence}")?;
+        for truncation in &head.truncations {
+            let (partition, to) = (truncation.partition.0, truncation.to);
+            let sequence = truncation.entry.sequence;
+            writeln!(self.out, "    partition {partition}: truncated to {to} in frame {sequence}")?;
         }
         for (partition, log) in &image.logs {
             if self.is_wanted(Some(*partition)) {

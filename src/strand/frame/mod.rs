@@ -27,6 +27,7 @@ pub use header::FrameHeader;
 pub use header::FramePlace;
 pub use parse::Frame;
 pub use parse::FrameFault;
+pub use parse::check_batch;
 pub use table::TableEntry;
 pub use table::entry_bytes;
 

@@ -89,8 +89,6 @@ struct Verifier<'a> {
     /// Of the newest slot that counts.
     checkpoint: CheckpointHead,
     logs: BTreeMap<PartitionId, Log>,
-    /// Partitions that were dropped, and when.
-    dropped: BTreeMap<PartitionId, u64>,
     /// What frames say, newest wins.
     runs: RunMap,
     /// What frames say, all of it: by use and position.
@@ -109,7 +107,6 @@ impl<'a> Verifier<'a> {
             found: Verification::default(),
             checkpoint: CheckpointHead::default(),
             logs: BTreeMap::new(),
-            dropped: BTreeMap::new(),
             runs: RunMap::default(),
             stored: BTreeMap::new(),
             problems: Vec::new(),

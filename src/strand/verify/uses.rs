@@ -252,13 +252,11 @@ impl Verifier<'_> {
         }
         for (number, TableEntry { entry, .. }) in table.iter().enumerate() {
             let Some(partition) = entry.partition() else { continue };
-            let is_dropped = self.dropped.get(&partition).is_some_and(|at| sequence <= *at);
-            if is_dropped {
+            if matches!(entry, Entry::Relocate { .. }) {
                 continue;
             }
             if matches!(entry, Entry::Drop { .. }) {
                 self.logs.remove(&partition);
-                self.dropped.insert(partition, sequence);
                 continue;
             }
             let id = EntryId { sequence, number: number as u32 };
