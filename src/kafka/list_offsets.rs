@@ -8,6 +8,9 @@ use crate::api::At;
 use crate::api::FoundOffset;
 use crate::api::Rejection;
 
+/// The first version whose answers name the record's leader epoch.
+const EPOCHS_FROM: i16 = 4;
+
 const LATEST: i64 = -1;
 const EARLIEST: i64 = -2;
 const MAX_TIMESTAMP: i64 = -3;
@@ -43,6 +46,7 @@ pub fn wanted(version: i16, timestamp: i64) -> Wanted {
 
 /// The answer for one partition.
 pub fn found(
+    version: i16,
     partition: &ListOffsetsPartition,
     result: &Result<Option<FoundOffset>, Rejection>,
 ) -> ListOffsetsPartitionResponse {
@@ -54,7 +58,7 @@ pub fn found(
         Ok(Some(found)) => ListOffsetsPartitionResponse {
             timestamp: found.timestamp,
             offset: found.offset,
-            leader_epoch: found.leader_epoch,
+            leader_epoch: if version >= EPOCHS_FROM { found.leader_epoch } else { -1 },
             ..base
         },
         Ok(None) => base,

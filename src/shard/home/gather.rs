@@ -56,12 +56,12 @@ enum Answers {
 }
 
 impl Answers {
-    fn set(&mut self, topic: usize, partition: usize, answer: Answer) {
+    fn set(&mut self, version: i16, topic: usize, partition: usize, answer: Answer) {
         match (self, answer) {
             (Self::Offsets(request, response), Answer::FoundOffset(result)) => {
                 let asked = &request.topics[topic].partitions[partition];
                 let slot = &mut response.topics[topic].partitions[partition];
-                *slot = list_offsets::found(asked, &result);
+                *slot = list_offsets::found(version, asked, &result);
             }
             (Self::Deletions(request, response), Answer::DeletedRecords(result)) => {
                 let asked = &request.topics[topic].partitions[partition];
@@ -109,6 +109,7 @@ impl Shard {
         };
         let mut questions = Questions::default();
         let mut response = ListOffsetsResponse::default();
+        let version = exchange.version;
         for (number, topic) in request.topics.iter().enumerate() {
             let mut partitions = Vec::with_capacity(topic.partitions.len());
             let mut seen = BTreeSet::new();
@@ -122,14 +123,14 @@ impl Shard {
                         list_offsets::refused(asked, ErrorCode::UnsupportedVersion)
                     }
                     wanted => match (known, wanted) {
-                        (Err(rejection), _) => list_offsets::found(asked, &Err(rejection)),
+                        (Err(rejection), _) => list_offsets::found(version, asked, &Err(rejection)),
                         (Ok(info), list_offsets::Wanted::At(at)) => {
                             let (partition, current_epoch) = (info.id, asked.current_leader_epoch);
                             let question = Question::FindOffset { partition, current_epoch, at };
                             questions.push(place, info.owner, question);
-                            list_offsets::found(asked, &Err(Rejection::TimedOut))
+                            list_offsets::found(version, asked, &Err(Rejection::TimedOut))
                         }
-                        (Ok(_), _) => list_offsets::found(asked, &Ok(None)),
+                        (Ok(_), _) => list_offsets::found(version, asked, &Ok(None)),
                     },
                 });
             }
@@ -260,7 +261,7 @@ impl Shard {
             return;
         };
         let Some(&(topic, partition)) = gathering.places.get(part as usize) else { return };
-        gathering.answers.set(topic, partition, answer);
+        gathering.answers.set(gathering.exchange.version, topic, partition, answer);
         gathering.missing -= 1;
         if gathering.missing == 0 {
             self.on_gather_timeout(now, request, out);
