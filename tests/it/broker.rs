@@ -1,0 +1,190 @@
+//! One broker process in a directory of its own. Ready is what it says on standard output; nothing
+//! here waits for time to pass.
+
+use std::io::BufRead;
+use std::io::BufReader;
+use std::io::Read;
+use std::net::SocketAddr;
+use std::os::unix::process::CommandExt;
+use std::path::Path;
+use std::path::PathBuf;
+use std::process::Child;
+use std::process::Command;
+use std::process::ExitStatus;
+use std::process::Stdio;
+
+use tempfile::TempDir;
+
+const BINARY: &str = env!("CARGO_BIN_EXE_strandlog");
+
+/// How a broker is to be started.
+pub struct Setup {
+    /// Where data, log and configuration lie. On the disk that the tests were built on: not every
+    /// temporary directory takes direct I/O.
+    dir: TempDir,
+    pub arguments: Vec<String>,
+    pub listeners: String,
+}
+
+/// A running broker; killed when it is dropped.
+pub struct Broker {
+    process: Child,
+    pub address: SocketAddr,
+    /// The own port of each shard.
+    pub cores: Vec<u16>,
+    log: PathBuf,
+}
+
+impl Setup {
+    pub fn new() -> Self {
+        let dir = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).expect("a directory");
+        let arguments = ["--shards", "2", "--memory", "256MiB", "--storage-extent-bytes", "4MiB"];
+        Self {
+            dir,
+            arguments: arguments.map(str::to_owned).to_vec(),
+            listeners: "PLAINTEXT://127.0.0.1:0".to_owned(),
+        }
+    }
+
+    pub fn with(mut self, arguments: &[&str]) -> Self {
+        self.arguments.extend(arguments.iter().map(|argument| (*argument).to_owned()));
+        self
+    }
+
+    pub fn path(&self) -> &Path {
+        self.dir.path()
+    }
+
+    pub fn data(&self) -> PathBuf {
+        self.path().join("data")
+    }
+
+    /// As [`Self::refused`], with the data in another place.
+    pub fn refused_on(&self, data: &Path) -> (i32, String) {
+        ended(self.command_on(data))
+    }
+
+    /// The command, with standard output to be read and log lines in a file.
+    pub fn command(&self) -> Command {
+        self.command_on(&self.data())
+    }
+
+    fn command_on(&self, data: &Path) -> Command {
+        let mut command = Command::new(BINARY);
+        command.arg("serve").args(["--listeners", &self.listeners]);
+        command.arg("--log-dirs").arg(data).args(&self.arguments);
+        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        command
+    }
+
+    /// Starts it and waits until it says that it is ready.
+    pub fn start(&self) -> Broker {
+        let log = self.path().join("log");
+        let mut options = std::fs::File::options();
+        let file = options.create(true).append(true).open(&log).expect("a log file");
+        let mut process = self.command().stderr(file).spawn().expect("the broker's binary");
+        let out = process.stdout.take().expect("its output is read");
+        let mut lines = BufReader::new(out).lines().map_while(Result::ok);
+        let mut listening = None;
+        loop {
+            let Some(line) = lines.next() else {
+                let text = std::fs::read_to_string(&log).unwrap_or_default();
+                panic!("the broker ended before it was ready: {text}");
+            };
+            if let Some(found) = read_listening(&line) {
+                listening = Some(found);
+            }
+            if line.starts_with("strandlog ready") {
+                break;
+            }
+        }
+        let (address, cores) = listening.expect("it says where it listens before it is ready");
+        Broker { process, address, cores, log }
+    }
+
+    /// Starts it where it must end by itself: its status and what it wrote.
+    pub fn refused(&self) -> (i32, String) {
+        ended(self.command())
+    }
+}
+
+/// Runs a command to its end: its status and what it wrote to standard error.
+pub fn ended(mut command: Command) -> (i32, String) {
+    let mut process = command.spawn().expect("the broker's binary");
+    let mut text = String::new();
+    let mut err = process.stderr.take().expect("its log is read");
+    err.read_to_string(&mut text).expect("a log in UTF-8");
+    let status = process.wait().expect("a process of ours");
+    (status.code().unwrap_or(-1), text)
+}
+
+/// `strandlog listening on PLAINTEXT://127.0.0.1:9092, cores on ports 10092-10093`
+fn read_listening(line: &str) -> Option<(SocketAddr, Vec<u16>)> {
+    let rest = line.strip_prefix("strandlog listening on PLAINTEXT://")?;
+    let (address, ports) = rest.split_once(", cores on ports ")?;
+    let (first, last) = ports.split_once('-')?;
+    Some((address.parse().ok()?, (first.parse().ok()?..=last.parse().ok()?).collect()))
+}
+
+impl Broker {
+    pub fn bootstrap(&self) -> String {
+        self.address.to_string()
+    }
+
+    /// What it wrote to its log so far.
+    pub fn log(&self) -> String {
+        std::fs::read_to_string(&self.log).expect("the log file")
+    }
+
+    pub fn signal(&self, signal: libc::c_int) {
+        let pid = libc::pid_t::try_from(self.process.id()).expect("a process id");
+        // SAFETY: sends a signal to a child that was not waited for, so the id is its own.
+        assert_eq!(unsafe { libc::kill(pid, signal) }, 0, "the broker still runs");
+    }
+
+    pub fn wait(mut self) -> ExitStatus {
+        self.process.wait().expect("a process of ours")
+    }
+
+    /// Sends `signal` again and again until it has ended.
+    pub fn wait_signalling(mut self, signal: libc::c_int) -> ExitStatus {
+        loop {
+            if let Some(status) = self.process.try_wait().expect("a process of ours") {
+                return status;
+            }
+            self.signal(signal);
+            std::thread::yield_now();
+        }
+    }
+
+    /// Stops it in good order.
+    pub fn stop(self) {
+        self.signal(libc::SIGTERM);
+        let log = self.log.clone();
+        let status = self.wait();
+        let text = std::fs::read_to_string(log).unwrap_or_default();
+        assert_eq!(status.code(), Some(0), "{text}");
+    }
+
+    pub fn kill(self) {
+        self.signal(libc::SIGKILL);
+        self.wait();
+    }
+}
+
+impl Drop for Broker {
+    fn drop(&mut self) {
+        // Fails when it has ended, which is as well.
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+    }
+}
+
+/// Runs `before` in the child, between fork and exec.
+pub fn before_start(
+    command: &mut Command,
+    before: impl FnMut() -> std::io::Result<()> + Send + Sync + 'static,
+) {
+    // SAFETY: what the tests pass only makes system calls: no allocation, no locks.
+    unsafe { command.pre_exec(before) };
+}
