@@ -4,6 +4,8 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+use tracing::warn;
+
 use crate::base::Now;
 use crate::base::Pool;
 use crate::base::ShardId;
@@ -157,6 +159,14 @@ impl<'a> Assembly<'a> {
         let connections = ConnectionLimit::new(usize::try_from(most).unwrap_or(usize::MAX));
         let space = file_system.free.saturating_add(store.bytes()) / 100 * 95;
         let free = file_system.free;
+        let longest = intake_limits(config, budget).longest();
+        if longest < config.socket_request_max_bytes as usize {
+            warn!(
+                "server: requests above {} are refused: a shard's memory holds no larger one \
+                 (`queued.max.request.bytes`, `memory`)",
+                Bytes(longest as u64)
+            );
+        }
         let layout = Arc::new(layout(config, store, budget.shards, ports));
         let settings = Arc::new(settings(loaded)?);
         Ok(Self { config, host, budget, store, connections, space, free, layout, settings })
@@ -185,7 +195,7 @@ impl<'a> Assembly<'a> {
             strands,
             open_files: usize::try_from(files).unwrap_or(usize::MAX),
             frame_bytes: self.budget.frames(),
-            intake: self.intake(),
+            intake: intake_limits(self.config, self.budget),
             request_max: self.config.socket_request_max_bytes as usize,
             connections: self.connections.clone(),
             listeners,
@@ -194,20 +204,6 @@ impl<'a> Assembly<'a> {
             preempt: Duration::from_micros(u64::from(self.config.io_preempt_timer_us)),
             heartbeat: heartbeat(self.config),
             control,
-        }
-    }
-
-    fn intake(&self) -> IntakeLimits {
-        let by_setting = self.config.queued_max_request_bytes.map(|Bytes(bytes)| {
-            usize::try_from(bytes / u64::from(self.budget.shards)).unwrap_or(usize::MAX)
-        });
-        let total = by_setting.unwrap_or_else(|| self.budget.requests()).max(8 * SMALL_REQUEST);
-        IntakeLimits {
-            total,
-            small_share: total / 4,
-            small: SMALL_REQUEST,
-            progress_us: u64::from(self.config.request_progress_max_ms) * 1_000,
-            bytes_per_second: REQUEST_BYTES_PER_SECOND,
         }
     }
 
@@ -266,7 +262,8 @@ impl<'a> Assembly<'a> {
     fn shard(&self, id: ShardId) -> ShardConfig {
         let config = self.config;
         let idle_ms = u64::try_from(config.connections_max_idle_ms);
-        let sessions = config.max_incremental_fetch_session_cache_slots / u32::from(self.budget.shards);
+        let sessions =
+            config.max_incremental_fetch_session_cache_slots / u32::from(self.budget.shards);
         ShardConfig {
             id,
             shards: self.budget.shards,
@@ -282,6 +279,20 @@ impl<'a> Assembly<'a> {
             settings: Arc::clone(&self.settings),
             cluster: TopicId(self.store.manifest().cluster),
         }
+    }
+}
+
+fn intake_limits(config: &Config, budget: &Budget) -> IntakeLimits {
+    let by_setting = config.queued_max_request_bytes.map(|Bytes(bytes)| {
+        usize::try_from(bytes / u64::from(budget.shards)).unwrap_or(usize::MAX)
+    });
+    let total = by_setting.unwrap_or_else(|| budget.requests()).max(8 * SMALL_REQUEST);
+    IntakeLimits {
+        total,
+        small_share: total / 4,
+        small: SMALL_REQUEST,
+        progress_us: u64::from(config.request_progress_max_ms) * 1_000,
+        bytes_per_second: REQUEST_BYTES_PER_SECOND,
     }
 }
 

@@ -38,9 +38,8 @@ pub(super) fn block() -> io::Result<Blocked> {
         }
     }
     // SAFETY: as above; the old mask is not asked for.
-    let error = unsafe {
-        libc::pthread_sigmask(libc::SIG_BLOCK, &raw const set, std::ptr::null_mut())
-    };
+    let error =
+        unsafe { libc::pthread_sigmask(libc::SIG_BLOCK, &raw const set, std::ptr::null_mut()) };
     match error {
         0 => Ok(Blocked { set }),
         error => Err(io::Error::from_raw_os_error(error)),

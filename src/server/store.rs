@@ -77,7 +77,8 @@ impl Store {
     /// Bytes that the strands' files take.
     pub(super) fn bytes(&self) -> u64 {
         let dirs = std::fs::read_dir(self.root.join("data")).into_iter().flatten().flatten();
-        let files = dirs.flat_map(|dir| std::fs::read_dir(dir.path()).into_iter().flatten().flatten());
+        let files =
+            dirs.flat_map(|dir| std::fs::read_dir(dir.path()).into_iter().flatten().flatten());
         files.filter_map(|file| file.metadata().ok()).map(|metadata| metadata.len()).sum()
     }
 

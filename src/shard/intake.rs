@@ -16,10 +16,18 @@ pub struct IntakeLimits {
     pub small_share: usize,
     /// A request up to this size is small.
     pub small: usize,
-    /// A request must be complete this long after its first byte …
+    /// A request is closed when no byte of it came for this long, and it must be complete this
+    /// long after its first byte …
     pub progress_us: u64,
     /// … plus the time that this rate gives it.
     pub bytes_per_second: u64,
+}
+
+impl IntakeLimits {
+    /// The longest request that can ever complete: alone in what large ones may use.
+    pub fn longest(&self) -> usize {
+        self.total - self.small_share
+    }
 }
 
 /// Without a byte for this long, an incomplete request is stalled: it is closed when others wait.
@@ -79,7 +87,7 @@ impl Intake {
 
     /// The longest request that can ever complete.
     pub fn longest(&self) -> usize {
-        self.limits.total - self.limits.small_share
+        self.limits.longest()
     }
 
     /// Bytes of requests that are held.
@@ -189,7 +197,7 @@ impl Intake {
 
     /// Connections to be closed at `now_us`. Each is named until it is closed.
     pub fn expelled(&self, now_us: u64) -> Vec<(ConnId, Expelled)> {
-        let overdue = |state: &Conn| state.deadline.is_some_and(|deadline| deadline <= now_us);
+        let overdue = |state: &Conn| self.due(state).is_some_and(|due| due <= now_us);
         let mut out: Vec<(ConnId, Expelled)> = self
             .conns
             .iter()
@@ -206,7 +214,7 @@ impl Intake {
 
     /// When [`Self::expelled`] is worth asking next.
     pub fn next_deadline(&self) -> Option<u64> {
-        let soonest = self.conns.values().filter_map(|state| state.deadline).min();
+        let soonest = self.conns.values().filter_map(|state| self.due(state)).min();
         match self.waiting.is_empty() {
             true => soonest,
             false => {
@@ -215,6 +223,13 @@ impl Intake {
                 soonest.into_iter().chain(stalled).min()
             }
         }
+    }
+
+    /// When an incomplete request is closed, if nothing more comes of it. One that waits for memory
+    /// is not to blame for its silence.
+    fn due(&self, state: &Conn) -> Option<u64> {
+        let silent = state.last_byte.saturating_add(self.limits.progress_us);
+        state.deadline.map(|whole| if state.waiting { whole } else { whole.min(silent) })
     }
 
     /// While someone waits: of the incomplete large requests, one that stalls holds memory for

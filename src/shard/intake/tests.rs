@@ -113,7 +113,18 @@ fn one_byte_a_second_is_closed_when_its_time_is_over() {
         intake.arrived(now, ConnId(0), 1);
     }
     assert_eq!(intake.next_deadline(), Some(30_000_000 + 1000 * 1_000_000 / 16_384));
+    assert_eq!(intake.expelled(30_061_034), []);
     assert_eq!(intake.expelled(30_100_000), [(ConnId(0), Expelled::Slow)]);
+}
+
+#[test]
+fn silence_in_the_middle_of_a_large_request_is_not_waited_out_at_the_slowest_rate() {
+    let mut intake = intake(1);
+    receive(&mut intake, 0, 0, 100 * MIB, MIB);
+    intake.arrived(5_000_000, ConnId(0), 1);
+    assert_eq!(intake.next_deadline(), Some(35_000_000));
+    assert_eq!(intake.expelled(34_999_999), []);
+    assert_eq!(intake.expelled(35_000_000), [(ConnId(0), Expelled::Slow)]);
 }
 
 #[test]
