@@ -197,9 +197,7 @@ impl FetchSessions {
         }
         let before = session.order.len();
         for wanted in wanted_of(version, request) {
-            if self.partitions + session.order.len() - before < PARTITIONS_MAX {
-                session.set(wanted);
-            }
+            session.set(wanted);
         }
         for topic in &request.forgotten_topics_data {
             let key = topic_key(version, &topic.topic, topic.topic_id);
@@ -209,6 +207,11 @@ impl FetchSessions {
         }
         let wanted: Vec<_> = session.order.values().map(|cached| cached.wanted.clone()).collect();
         self.partitions = self.partitions + wanted.len() - before;
+        if self.partitions > PARTITIONS_MAX {
+            // The reader begins anew, and gets no session: it names its partitions each time.
+            self.remove(id);
+            return Err(ErrorCode::FetchSessionIdNotFound);
+        }
         if wanted.is_empty() {
             self.remove(id);
             return Ok((Context::Sessionless, wanted));

@@ -10,6 +10,7 @@ use strandlog::record::Batches;
 use crate::batch;
 use crate::harness::NodeOptions;
 use crate::harness::TestNode;
+use crate::harness::Topics;
 use crate::harness::fetch_request;
 use crate::harness::produce_request;
 use crate::idempotent;
@@ -160,6 +161,16 @@ fn a_deleted_topic_does_not_come_back_under_its_name() {
     let mut node = node.kill_and_restart();
     let mut client = node.connect(0);
     assert_eq!(client.fetch(&mut node, "t", 0, 0).high_watermark, 1);
+}
+
+#[test]
+#[should_panic(expected = "which the metadata log has not reached")]
+fn r14_nothing_is_dropped_on_the_word_of_metadata_that_went_back() {
+    let mut node = node();
+    let mut client = node.connect(0);
+    client.produce(&mut node, "t", 0, batch(5));
+    node.topics = Topics::new(2);
+    node.kill_and_restart();
 }
 
 #[test]

@@ -198,7 +198,7 @@ impl Shard {
     ) {
         match message {
             AdminMessage::Publish(publication) => {
-                let index = self.take_image(now, *publication, out);
+                let index = self.take_image(*publication, out);
                 out.mesh.push((from, Message::Admin(AdminMessage::Confirm { index })));
             }
             AdminMessage::Confirm { index } => self.on_confirmed(now, from, index, out),
@@ -212,11 +212,11 @@ impl Shard {
     }
 
     /// Takes a publication over and gives its index.
-    fn take_image(&mut self, now: Now, publication: Publication, out: &mut Effects) -> Offset {
+    fn take_image(&mut self, publication: Publication, out: &mut Effects) -> Offset {
         let index = publication.image.index();
         let before = self.image.as_ref().map_or(-1, Image::index);
         assert!(before < index, "images come in the order of their index");
-        self.on_image(now, publication, out);
+        self.on_image(publication, out);
         index
     }
 

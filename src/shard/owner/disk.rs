@@ -100,7 +100,7 @@ impl Shard {
 
     fn on_notice(&mut self, now: Now, strand: StrandId, notice: Notice, out: &mut Effects) {
         match notice {
-            Notice::Ready => self.on_strand_ready(now, strand, out),
+            Notice::Ready => self.on_strand_ready(strand, out),
             Notice::Durable { .. } => {
                 self.on_durable(strand);
                 self.append_deferred(now);

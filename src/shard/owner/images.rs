@@ -1,6 +1,5 @@
 //! What a new image of the metadata means for the partitions of this shard.
 
-use crate::base::Now;
 use crate::base::PartitionId;
 use crate::base::StrandId;
 use crate::base::TopicId;
@@ -11,16 +10,12 @@ use crate::metadata::Publication;
 use crate::metadata::Topic;
 use crate::partition::Led;
 use crate::shard::Effects;
+use crate::shard::Fatal;
 use crate::shard::Shard;
 
 impl Shard {
     /// Takes the image over. Partitions appear, disappear and are configured anew.
-    pub(in crate::shard) fn on_image(
-        &mut self,
-        _now: Now,
-        publication: Publication,
-        _out: &mut Effects,
-    ) {
+    pub(in crate::shard) fn on_image(&mut self, publication: Publication, out: &mut Effects) {
         let Publication { image, changes } = publication;
         for change in changes.iter() {
             match change {
@@ -42,7 +37,7 @@ impl Shard {
             let strands = self.owner.strands.iter().filter(|(_, state)| state.ready);
             let ready: Vec<_> = strands.map(|(&id, _)| id).collect();
             for strand in ready {
-                self.drop_unknown(strand);
+                self.drop_unknown(strand, out);
             }
         }
     }
@@ -116,7 +111,7 @@ impl Shard {
     }
 
     /// A strand has recovered: what it holds is durable, and visible.
-    pub(super) fn on_strand_ready(&mut self, _now: Now, strand: StrandId, _out: &mut Effects) {
+    pub(super) fn on_strand_ready(&mut self, strand: StrandId, out: &mut Effects) {
         let Some(state) = self.owner.strands.get(&strand) else { return };
         for led in self.owner.partitions.values_mut().filter(|led| led.strand == strand) {
             if let Some(log) = state.strand.log(led.id) {
@@ -124,20 +119,30 @@ impl Shard {
                 led.epoch_started = log.epochs().latest() == Some(led.epoch);
             }
         }
-        if self.image.is_some() {
-            self.drop_unknown(strand);
-        }
+        self.drop_unknown(strand, out);
     }
 
-    /// R14: logs of partitions that metadata does not know were deleted before the last stop.
-    fn drop_unknown(&mut self, strand: StrandId) {
+    /// R14: logs of partitions that metadata does not know were deleted before the last stop; but
+    /// where metadata has not come so far as to hand out their numbers, it lost something, and
+    /// nothing may be dropped on its word.
+    fn drop_unknown(&mut self, strand: StrandId, out: &mut Effects) {
         if strand == StrandId::METADATA {
             return;
         }
+        let Some(image) = &self.image else { return };
+        let next = image.state().next_partition();
         let Some(state) = self.owner.strands.get(&strand) else { return };
         let known = |partition: PartitionId| self.owner.partitions.contains_key(&partition);
         let unknown: Vec<_> =
             state.strand.logs().map(|(id, _)| id).filter(|&id| !known(id)).collect();
+        if let Some(beyond) = unknown.iter().find(|&&partition| partition >= next) {
+            let what = format!(
+                "strand {} holds partition {}, which the metadata log has not reached (R14)",
+                strand.0, beyond.0
+            );
+            out.fatal.get_or_insert(Fatal::Unrecoverable { what });
+            return;
+        }
         for partition in unknown {
             tracing::info!(?partition, "storage: dropping the log of a deleted partition");
             self.drop_log(strand, partition);
