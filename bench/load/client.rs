@@ -29,6 +29,12 @@ use strandlog::kafka::wire::encode_request;
 /// Answers that are larger are not answers.
 const ANSWER_MAX: usize = 128 << 20;
 const TIMEOUT: Duration = Duration::from_secs(30);
+/// Between two tries.
+const RETRY: Duration = Duration::from_millis(50);
+/// Unknown topic or partition, leader not available, not leader or follower.
+const NOT_YET: [i16; 3] = [3, 5, 6];
+/// Coordinator load in progress, coordinator not available, not coordinator.
+const COORDINATOR_NOT_YET: [i16; 3] = [14, 15, 16];
 const TOPIC_ALREADY_EXISTS: i16 = 36;
 const CLIENT: &str = "strandlog-load";
 
@@ -191,7 +197,7 @@ impl Client {
                 }
             }
             // Nothing tells when a leader is there; a client has to ask again.
-            std::thread::sleep(Duration::from_millis(50));
+            std::thread::sleep(RETRY);
         }
         Err(LoadError::Stalled("waiting for leaders"))
     }
@@ -216,19 +222,27 @@ impl Client {
             topics: vec![asked],
             ..ListOffsetsRequest::default()
         };
-        let answer = self.ask(7, &request)?;
-        let mut found = BTreeMap::new();
-        for part in answer.topics.iter().flat_map(|topic| &topic.partitions) {
-            if part.error_code != 0 {
-                return Err(LoadError::Refused("ListOffsets", part.error_code));
+        let deadline = Instant::now() + TIMEOUT;
+        loop {
+            let answer = self.ask(7, &request)?;
+            let parts: Vec<_> = answer.topics.iter().flat_map(|topic| &topic.partitions).collect();
+            let refusal = parts.iter().map(|part| part.error_code).find(|&code| code != 0);
+            match refusal {
+                // A new leader does not know of it yet; nothing tells when it does.
+                Some(code) if NOT_YET.contains(&code) && Instant::now() < deadline => {
+                    std::thread::sleep(RETRY);
+                    continue;
+                }
+                Some(code) => return Err(LoadError::Refused("ListOffsets", code)),
+                None => {}
             }
-            found.insert(part.partition_index, part.offset);
+            let missing = || LoadError::Answer("ListOffsets without a partition".to_owned());
+            let end = |&partition: &u32| {
+                let part = parts.iter().find(|part| part.partition_index == partition as i32);
+                part.map(|part| part.offset).ok_or_else(missing)
+            };
+            return partitions.iter().map(end).collect();
         }
-        let missing = || LoadError::Answer("ListOffsets without a partition".to_owned());
-        partitions
-            .iter()
-            .map(|&partition| found.get(&(partition as i32)).copied().ok_or_else(missing))
-            .collect()
     }
 
     /// A fresh producer id and its epoch.
@@ -238,10 +252,17 @@ impl Client {
             transaction_timeout_ms: 60_000,
             ..InitProducerIdRequest::default()
         };
-        let answer = self.ask(4, &request)?;
-        match answer.error_code {
-            0 => Ok((answer.producer_id, answer.producer_epoch)),
-            code => Err(LoadError::Refused("InitProducerId", code)),
+        let deadline = Instant::now() + TIMEOUT;
+        loop {
+            let answer = self.ask(4, &request)?;
+            match answer.error_code {
+                0 => return Ok((answer.producer_id, answer.producer_epoch)),
+                // The broker fetches a block of ids first.
+                code if COORDINATOR_NOT_YET.contains(&code) && Instant::now() < deadline => {
+                    std::thread::sleep(RETRY);
+                }
+                code => return Err(LoadError::Refused("InitProducerId", code)),
+            }
         }
     }
 }

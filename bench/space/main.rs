@@ -1,7 +1,8 @@
 //! The space model (storage.md, section 7): how much is written and held beyond what clients sent,
 //! when the store is old and nearly full. No disk, no clock; the same run gives the same table.
 //!
-//! `cargo bench --bench space` prints the table that tuning.md holds.
+//! `cargo bench --bench space` prints the table that tuning.md holds; `-- PART` only the workloads
+//! whose names contain PART.
 
 mod model;
 mod workload;
@@ -42,7 +43,11 @@ fn main() {
         "checkpoint",
         "refused"
     );
-    for workload in &workload::ALL {
+    let only: Vec<String> = std::env::args().skip(1).filter(|arg| !arg.starts_with('-')).collect();
+    let wanted = |workload: &&Workload| {
+        only.is_empty() || only.iter().any(|part| workload.name.contains(part))
+    };
+    for workload in workload::ALL.iter().filter(wanted) {
         for &fill in size.fills {
             let lifetimes =
                 workload.classes.iter().any(|class| class.chain != workload.classes[0].chain);

@@ -15,6 +15,9 @@ mod refusal;
 mod validate;
 mod varint;
 
+#[cfg(test)]
+mod golden;
+
 pub use batch::Attributes;
 pub use batch::Batch;
 pub use batch::BatchError;
