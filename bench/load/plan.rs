@@ -104,6 +104,9 @@ impl Plan {
                 "--acks 0 acknowledges nothing that reading could be held against: add --produce-only",
             );
         }
+        if self.consumers == 0 && !self.produce_only {
+            return Some("--consumers: at least 1, or --produce-only");
+        }
         if self.rate.is_some_and(|rate| rate.is_nan() || rate <= 0.0) {
             return Some("--rate: more than 0");
         }

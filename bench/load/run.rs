@@ -80,8 +80,10 @@ pub(crate) fn run(plan: &Plan) -> Result<Report, LoadError> {
     if plan.read_back {
         consume(&mut load)?;
     }
-    load.read_to_the_end()?;
-    load.verifier.finish();
+    if !plan.produce_only {
+        load.read_to_the_end()?;
+        load.verifier.finish();
+    }
     Ok(Report::new(plan, load.meter, load.verifier))
 }
 

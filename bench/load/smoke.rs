@@ -73,6 +73,9 @@ pub(crate) fn run(plan: &Plan) {
         assert!(report.is_sound(), "{}", report.table());
         assert!(report.verifier().records > 100, "{}", report.table());
     }
+    // What is not read cannot be missing.
+    let report = measure(&Plan { produce_only: true, ..small.clone() }, Break::Loses);
+    assert!(report.is_sound() && report.verifier().records == 0, "{}", report.table());
     let breaks = [
         (Break::Loses, Fault::Loss),
         (Break::Repeats, Fault::Duplicate),

@@ -21,7 +21,7 @@ struct Size {
 }
 
 const FULL: Size = Size { extents: 512, turns: 2, fills: &[0.80, 0.90, 0.95] };
-const SMOKE: Size = Size { extents: 64, turns: 1, fills: &[0.80] };
+const SMOKE: Size = Size { extents: 32, turns: 1, fills: &[0.50] };
 
 /// Above this the layout in question is not good enough at 90 % (storage.md, section 7).
 const WRITES_MAX: f64 = 2.5;
