@@ -15,6 +15,9 @@ use crate::record::Verdict;
 use crate::record::decompress;
 use crate::record::validate;
 
+/// Key, value, timestamp delta.
+type Fact = (Option<&'static [u8]>, Option<&'static [u8]>, i64);
+
 const FIRST_MS: i64 = 1_700_000_000_000;
 const SECOND_VALUE: &[u8] = b"no key, a value that repeats repeats repeats repeats";
 
@@ -116,7 +119,7 @@ fn the_records_are_those_that_java_put_in() {
         let plain = plain(&batch);
         let records: Vec<_> = Records::new(&plain, 3).collect::<Result<_, _>>().unwrap();
         let facts = records.iter().map(|record| (record.key, record.value, record.timestamp_delta));
-        let expected: [(Option<&[u8]>, Option<&[u8]>, i64); 3] = [
+        let expected: [Fact; 3] = [
             (Some(b"key"), Some(b"value"), 0),
             (None, Some(SECOND_VALUE), 7),
             (Some(b"tombstone"), None, 3),
