@@ -67,7 +67,6 @@ fn start_logging(config: &Config) -> Result<(), String> {
 fn unknown_variables() -> Vec<String> {
     let names = std::env::vars_os().filter_map(|(name, _)| name.into_string().ok());
     let ours = names.filter(|name| name.starts_with("STRANDLOG_") && name != "STRANDLOG_CONFIG");
-    let unknown =
-        ours.filter(|name| SETTINGS.iter().all(|setting| setting.variable() != *name));
+    let unknown = ours.filter(|name| SETTINGS.iter().all(|setting| setting.variable() != *name));
     unknown.map(|name| format!("the variable {name} is no setting and has no effect")).collect()
 }

@@ -133,8 +133,13 @@ fn refuse_loggers(
     name: &str,
     configs: &[IncrementalAlterableConfig],
 ) -> AdminError {
-    if let Err(error) = check_broker(context, name) {
-        return error;
+    let Ok(id) = name.parse::<i32>() else {
+        return AdminError::invalid(format!("Node id must be an integer, but it is: {name}"));
+    };
+    if !context.is_broker(id) {
+        let node = context.image.layout().node;
+        let message = format!("Unexpected node id. Expected {node}, but received {name}");
+        return AdminError::invalid(message);
     }
     match configs.iter().find(|config| config.name != "root") {
         Some(config) => AdminError::new(

@@ -178,8 +178,11 @@ impl Device {
         };
         let what = format!("device {name}: {cache}");
         match (rotational, volatile_cache, fua) {
-            (true, ..) => Finding::bad(what, "if it really rotates, as the kernel says (virtual disks say so falsely), every commit \
-                 waits for it to turn"),
+            (true, ..) => Finding::bad(
+                what,
+                "if it really rotates, as the kernel says (virtual disks say so falsely), every commit \
+                 waits for it to turn",
+            ),
             (_, true, false) => Finding::bad(
                 what,
                 "right, and slower than it could be: a drive with power-loss protection needs no \

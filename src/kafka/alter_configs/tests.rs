@@ -115,6 +115,13 @@ fn what_kafka_refuses_is_refused_with_its_code_and_its_words() {
         (BROKER_LOGGER, "1", ("nope", 0, Some("DEBUG")), 40, "Logger nope does not exist!"),
         (
             BROKER_LOGGER,
+            "2",
+            ("root", 0, Some("DEBUG")),
+            42,
+            "Unexpected node id. Expected 1, but received 2",
+        ),
+        (
+            BROKER_LOGGER,
             "",
             ("root", 0, Some("DEBUG")),
             42,
