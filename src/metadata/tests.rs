@@ -216,7 +216,7 @@ proptest! {
             let recovered = whole.recover(cut).expect("a sound log");
             prop_assert_eq!(recovered.image.state(), state);
         }
-        let mut events_alone = whole.clone();
+        let mut events_alone = whole;
         events_alone.appended.retain(|(partition, _)| *partition == EVENTS);
         let recovered = events_alone.recover(events_alone.newest()).expect("a sound log");
         prop_assert_eq!(recovered.image.state(), desk.controller.head().state());
@@ -302,7 +302,7 @@ fn a_missing_event_stops_the_start() {
 #[test]
 fn a_flipped_bit_stops_the_start() {
     let desk = Desk::new();
-    let mut tape = desk.tape.clone();
+    let mut tape = desk.tape;
     let mut bytes = tape.appended[0].1.to_vec();
     let last = bytes.len() - 1;
     bytes[last] ^= 1;
