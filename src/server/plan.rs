@@ -117,6 +117,11 @@ impl Budget {
         self.share(1) / 2
     }
 
+    /// Answers that clients have not read.
+    fn answers(&self) -> usize {
+        self.share(2)
+    }
+
     fn read_ahead(&self) -> usize {
         self.share(2)
     }
@@ -274,6 +279,7 @@ impl<'a> Assembly<'a> {
             producer_expiration_ms: config.producer_id_expiration_ms,
             retention_check_ms: u64::try_from(config.log_retention_check_interval_ms).unwrap_or(1),
             pinned_bytes_max: self.budget.pinned(),
+            answer_bytes_max: self.budget.answers(),
             seed: u64::from_ne_bytes(entropy()),
             layout: Arc::clone(&self.layout),
             settings: Arc::clone(&self.settings),

@@ -177,7 +177,7 @@ impl Shard {
 
     /// Where answers hold too much memory, whoever has not read for the longest is closed.
     pub(super) fn shed_slowest(&mut self, now: Now, out: &mut Effects) {
-        while self.clients.held_by_answers.own > limits::OUTBOXES_BYTES_MAX {
+        while self.clients.held_by_answers.own > self.config.answer_bytes_max {
             let slowest = self
                 .clients
                 .conns

@@ -27,6 +27,9 @@ pub struct ShardConfig {
     pub retention_check_ms: u64,
     /// Storage memory that answers may pin before slices are copied out of it (R19), in bytes.
     pub pinned_bytes_max: usize,
+    /// Bytes of answers that no client has read yet, without what they pin. Beyond it the
+    /// connection that has not read for the longest is closed (R19).
+    pub answer_bytes_max: usize,
     /// Seeds what need not be secret: ids of fetch sessions and of topics.
     pub seed: u64,
     /// The node, its cores and strands, and how it shows itself. The same on every shard.
@@ -50,6 +53,7 @@ impl Default for ShardConfig {
             producer_expiration_ms: 86_400_000,
             retention_check_ms: 300_000,
             pinned_bytes_max: 64 << 20,
+            answer_bytes_max: 256 << 20,
             seed: 0,
             layout: Arc::default(),
             settings: Arc::default(),

@@ -11,10 +11,6 @@ pub const INBOX_BYTES_MAX: usize = 2 << 20;
 /// Bytes of answers that a connection has not read. Beyond it no more of its requests are taken.
 pub const OUTBOX_BYTES_MAX: usize = 1 << 20;
 
-/// Bytes of answers that all connections of a shard have not read, without what is pinned in
-/// storage memory. Beyond it the connection that has not read for the longest is closed (R19).
-pub const OUTBOXES_BYTES_MAX: usize = 256 << 20;
-
 /// Bytes that one connection may have taken in its turn before the next has its own (deficit round
 /// robin); a larger request waits for as many turns as it needs.
 pub const QUANTUM_BYTES: usize = 64 << 10;

@@ -173,6 +173,32 @@ fn a_client_that_never_reads_is_not_served_any_more_and_then_closed() {
 }
 
 #[test]
+fn r19_where_answers_hold_too_much_whoever_has_not_read_for_longest_is_closed() {
+    let mut options = NodeOptions { shards: 2, ..NodeOptions::default() };
+    options.shard.answer_bytes_max = 3 << 20;
+    let mut node = TestNode::new(options);
+    node.create_topic("t", 2, &[]);
+    let mut healthy = node.connect(1);
+    let mut builder = strandlog::record::BatchBuilder::new();
+    builder.push(crate::harness::WALL_MS, None, Some(&vec![1; 800_000]), &[]);
+    assert_eq!(healthy.produce(&mut node, "t", 0, builder.finish()).error_code, 0);
+    // What crosses cores is copied: it is not the storage's memory that these hold.
+    let deaf: Vec<_> = (0..8)
+        .map(|_| {
+            let mut client = node.connect(1);
+            node.set_deaf(client.conn, true);
+            client.send(&mut node, 12, &fetch_request("t", &[(0, 0)], 0));
+            node.advance_ms(1);
+            client
+        })
+        .collect();
+    let closed: Vec<_> = deaf.iter().map(|client| node.closed(client.conn).is_some()).collect();
+    assert_eq!(closed, [true, true, true, true, true, false, false, false]);
+    assert_eq!(node.closed(deaf[0].conn), Some(&CloseReason::Overload));
+    assert_eq!(healthy.fetch(&mut node, "t", 0, 0).high_watermark, 1);
+}
+
+#[test]
 fn a_connection_that_says_nothing_is_closed_after_its_time_but_not_one_that_waits() {
     let mut node = TestNode::single();
     node.create_topic("t", 1, &[]);
