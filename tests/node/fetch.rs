@@ -113,6 +113,22 @@ fn rule_66_a_long_poll_ends_when_its_time_is_over() {
 }
 
 #[test]
+fn rule_66_an_unknown_partition_does_not_end_the_wait_for_others_but_an_offset_out_of_range_does() {
+    let mut node = node_with_topic(2);
+    let mut reader = node.connect(0);
+    reader.send(&mut node, 12, &fetch_request("t", &[(9, 0), (0, 0)], 5_000));
+    node.advance_ms(4_999);
+    assert!(reader.answers::<FetchRequest>(&mut node, 12).is_empty());
+    node.advance_ms(2);
+    let (_, answer) = reader.answers::<FetchRequest>(&mut node, 12).remove(0);
+    let unknown = answer.responses[0].partitions[0].error_code;
+    assert_eq!(unknown, ErrorCode::UnknownTopicOrPartition.code());
+    let at_once = reader.call(&mut node, 12, &fetch_request("t", &[(1, 7), (0, 0)], 5_000));
+    let out_of_range = at_once.responses[0].partitions[0].error_code;
+    assert_eq!(out_of_range, ErrorCode::OffsetOutOfRange.code());
+}
+
+#[test]
 fn rule_66_a_long_poll_waits_for_as_many_bytes_as_it_wants() {
     let mut node = node_with_topic(2);
     let mut reader = node.connect(0);

@@ -65,12 +65,15 @@ impl Fetching {
         self.parts.iter().map(PartFetched::bytes).sum()
     }
 
-    /// Rule 66: enough, or something that the reader must know at once.
+    /// Rule 66: enough, or something that the reader must know at once. A partition that nobody
+    /// could be asked for does not end the wait for the others, as in Kafka: a reader of a deleted
+    /// topic would ask again and again.
     fn is_answerable(&self) -> bool {
+        let mut asked = self.groups.iter().flat_map(|group| &group.members);
         self.expired
             || self.groups.is_empty()
             || self.bytes() as u64 >= self.min_bytes
-            || self.parts.iter().any(|part| fetch::said(part).remarkable)
+            || asked.any(|&(index, _)| fetch::said(&self.parts[index]).remarkable)
     }
 
     fn question(&self, group: &Group, home: ShardId) -> Question {
