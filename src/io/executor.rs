@@ -15,6 +15,7 @@ use glommio::LocalExecutorBuilder;
 use glommio::Placement;
 use glommio::PoolPlacement;
 use glommio::io::PollableFd;
+use glommio::timer::sleep;
 
 use crate::base::ShardId;
 use crate::base::StrandId;
@@ -39,6 +40,9 @@ const RING_DEPTH: usize = 1024;
 /// Threads for system calls that have no place in the ring, and for jobs. Not pinned: on the
 /// shard's own core they would stand in its way.
 const BLOCKING_THREADS: usize = 2;
+
+/// Pause between two looks around while a shard's files are opened and its rings connected.
+const PULSE: Duration = Duration::from_millis(1);
 
 /// Memory registered with the rings, out of the frames' budget; what exceeds it comes from the heap.
 const REGISTERED_MAX: usize = 64 << 20;
@@ -144,6 +148,9 @@ async fn run<C: Core + 'static, W: Watch + 'static>(
     watch: W,
 ) -> io::Result<()> {
     let port = Port::new(plan.clock, plan.intake, plan.request_max, plan.connections);
+    // The turn has a heartbeat of its own; until it runs, what the executor forgets while files
+    // are opened and rings connected would be forgotten for ever.
+    let pulse = glommio::spawn_local(beat()).detach();
     let mut disks = Vec::new();
     for strand in plan.strands {
         disks.push((strand, Disk::open(&plan.root, strand, plan.open_files).await?));
@@ -161,8 +168,16 @@ async fn run<C: Core + 'static, W: Watch + 'static>(
         listeners: Some(plan.listeners),
         state: State::new()?,
     };
+    pulse.cancel();
     turn.run().await;
     Ok(())
+}
+
+/// Wakes the executor again and again.
+async fn beat() {
+    loop {
+        sleep(PULSE).await;
+    }
 }
 
 /// Hands on what is said through the control.
