@@ -211,6 +211,15 @@ impl Strand {
         }
     }
 
+    /// The first checkpoint of a strand is captured before anything is admitted: with an entry
+    /// inside it would wait for that entry, and the entry for an extent, and no extent is made
+    /// before a slot counts.
+    pub(super) fn capture_first(&mut self, now: Now) {
+        if !self.checkpoints.has_slot() && self.checkpoints.writing.is_none() {
+            self.capture(now);
+        }
+    }
+
     fn capture(&mut self, now: Now) {
         self.checkpoints.generation += 1;
         let indexes: Vec<IndexId> = self.indexes.keys().copied().collect();

@@ -109,6 +109,7 @@ impl Strand {
         self.commit.resume(proven, first, self.extents.highest_use() + 1);
         self.predecessor = replay.last;
         self.phase = Phase::Running;
+        self.capture_first(now);
         if let Some(lost) = replay.lost
             && !Mutant::OffsetsReusedAfterDamage.is_on()
         {
