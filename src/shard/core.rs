@@ -95,6 +95,7 @@ impl Shard {
         self.settle(now, out);
         self.admin.take_appended();
         self.commit(now, pool, out);
+        self.admin.on_committed();
         self.settle(now, out);
         if self.admin.take_appended() {
             // News of that commit made the controller write: it must not wait for the next turn.

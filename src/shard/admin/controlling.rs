@@ -42,9 +42,11 @@ pub(super) enum Controlling {
     /// Its log is read.
     Replaying(Box<Replay>),
     /// Replayed; the log did not yet take the event that begins this life.
+    /// Not before it is armed: a strand's first checkpoint comes before its first entry.
     Starting {
         controller: Box<Controller>,
         retry_us: u64,
+        armed: bool,
     },
     Leading(Box<Controller>),
 }
@@ -64,6 +66,12 @@ pub(super) struct Replay {
 impl Controlling {
     pub(super) fn deadline(&self) -> Option<u64> {
         if let Self::Starting { retry_us, .. } = self { Some(*retry_us) } else { None }
+    }
+
+    pub(super) fn arm(&mut self) {
+        if let Self::Starting { armed, .. } = self {
+            *armed = true;
+        }
     }
 }
 
@@ -186,15 +194,14 @@ impl Shard {
         let snapshots_end = log.map_or(0, |log| log.end());
         let controller = Controller::new(recovered, snapshots_end, self.config.seed);
         let controller = Box::new(controller);
-        // Written in the next turn: the strand's first checkpoint, at the end of this one, comes
-        // before its first entry.
-        self.admin.controlling = Controlling::Starting { controller, retry_us: now.mono_us };
+        let (retry_us, armed) = (now.mono_us, false);
+        self.admin.controlling = Controlling::Starting { controller, retry_us, armed };
     }
 
     /// Writes the event that begins this life of the node, if the log takes it.
     pub(super) fn retry_start(&mut self, now: Now) {
         let (mut controller, retry_us) = match std::mem::take(&mut self.admin.controlling) {
-            Controlling::Starting { controller, retry_us } => (controller, retry_us),
+            Controlling::Starting { controller, retry_us, armed: true } => (controller, retry_us),
             other => {
                 self.admin.controlling = other;
                 return;
@@ -213,7 +220,7 @@ impl Shard {
             Ok(()) => Controlling::Leading(controller),
             Err(JournalFull) => {
                 let retry_us = retry_us.max(now.mono_us + limits::START_RETRY_US);
-                Controlling::Starting { controller, retry_us }
+                Controlling::Starting { controller, retry_us, armed: true }
             }
         };
     }

@@ -61,6 +61,11 @@ impl Admin {
     pub(super) fn take_appended(&mut self) -> bool {
         std::mem::take(&mut self.appended)
     }
+
+    /// The strands had their turn: what comes first in a fresh one is there before any entry.
+    pub(super) fn on_committed(&mut self) {
+        self.controlling.arm();
+    }
 }
 
 /// How a request is answered.
