@@ -42,6 +42,9 @@ const WINDOW_BYTES: u32 = 256 << 10;
 /// Above this share of an extent a copy gains nothing: what it frees it fills again.
 const COST_MAX_PERCENT: u64 = 95;
 
+/// Header, a frame that only seals, and the shortest footer.
+const OVERHEAD_PAGES: u64 = 5;
+
 /// Copies wait while this much of theirs or of producers' gathers: a producer's frame is never
 /// longer for them than this (R17, paced).
 const GATHERED_MAX: usize = 256 << 10;
@@ -135,15 +138,15 @@ impl Strand {
             return;
         }
         let extent_bytes = u64::from(self.config.extent_bytes);
+        let cost_max = self.cost_max();
         let is_worth_it = |extent: &Extent| {
             extent.life == Life::Sealed
                 && extent.has_footer
                 && !extent.damaged
-                && cost(extent, extent_bytes) * 100 <= extent_bytes * COST_MAX_PERCENT
+                && cost(extent) <= cost_max
         };
         let victims = self.extents.iter().filter(|(_, extent)| is_worth_it(extent));
-        let Some((id, extent)) = victims.min_by_key(|(_, extent)| cost(extent, extent_bytes))
-        else {
+        let Some((id, extent)) = victims.min_by_key(|(_, extent)| cost(extent)) else {
             return;
         };
         let place = Use { number: extent.use_number, extent: id };
@@ -151,6 +154,15 @@ impl Strand {
             Some(Victim { place, step: Step::Trailer, survivors: VecDeque::new(), last_copy: 0 });
         let position = extent_bytes - PAGE as u64;
         self.read_victim(place, position, PAGE as u32, out);
+    }
+
+    /// A copy that takes more gains nothing: an extent holds no more than this of frames, and the
+    /// last frame that does not fit it leaves its rest unused.
+    fn cost_max(&self) -> u64 {
+        let extent_bytes = u64::from(self.config.extent_bytes);
+        let holds = extent_bytes.saturating_sub(OVERHEAD_PAGES * PAGE as u64);
+        let rest = u64::from(self.config.frame_bytes_max);
+        (holds * COST_MAX_PERCENT / 100).min(holds.saturating_sub(rest))
     }
 
     fn read_victim(&mut self, place: Use, position: u64, bytes: u32, out: &mut Output) {
@@ -343,13 +355,14 @@ impl Strand {
     }
 }
 
-/// What a copy of the live part takes, frames and tables included, as far as that is known: live
-/// batches take the same share of what the use filled as they are of its batches.
-fn cost(extent: &Extent, extent_bytes: u64) -> u64 {
-    let used = if extent.used_bytes > 0 { extent.used_bytes } else { extent_bytes };
+/// What a copy of the live part takes: live batches take the same share of what the use filled as
+/// they are of its batches.
+fn cost(extent: &Extent) -> u64 {
     if extent.stored_bytes == 0 {
         return 0;
     }
+    let known = extent.used_bytes;
+    let used = if known > 0 { known } else { extent.stored_bytes.saturating_mul(3) / 2 };
     let cost = u128::from(used) * u128::from(extent.live_bytes) / u128::from(extent.stored_bytes);
     cost as u64
 }

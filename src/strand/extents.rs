@@ -37,7 +37,7 @@ pub(super) struct Extent {
     pub first_sequence: u64,
     /// Of this use: the highest that counts. Frames beyond it are void.
     pub last_sequence: u64,
-    /// Bytes of frames in this use; 0: not known, it is taken for full.
+    /// Bytes of frames in this use; 0: not known.
     pub used_bytes: u64,
     /// Bytes of batches that were written in this use.
     pub stored_bytes: u64,

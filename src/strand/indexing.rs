@@ -65,7 +65,7 @@ impl Strand {
             let Some(known) = self.extents.get(extent) else { continue };
             match known.life {
                 Life::Sealed if known.index.is_some() => {}
-                Life::Sealed if known.has_footer || known.damaged => {
+                Life::Sealed if known.has_footer => {
                     uses.push(Use { number, extent });
                 }
                 Life::Dead { .. } => {}
@@ -109,7 +109,8 @@ impl Strand {
         }
         let retired = std::mem::take(&mut self.indexing.retired);
         for index in retired {
-            if self.checkpoints.names(index) || self.reads.holds_index(index) {
+            let is_read = self.reads.holds_index(index) || self.liveness.holds(index);
+            if self.checkpoints.names(index) || is_read {
                 self.indexing.retired.push(index);
                 continue;
             }

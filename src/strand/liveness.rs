@@ -41,6 +41,11 @@ struct Reading {
 }
 
 impl Liveness {
+    /// Whether the index file is being read.
+    pub(super) fn holds(&self, index: IndexId) -> bool {
+        self.reading.as_ref().is_some_and(|reading| reading.index == index)
+    }
+
     pub(super) fn is_running(&self) -> bool {
         self.reading.is_some() || !self.todo.is_empty()
     }
@@ -109,9 +114,16 @@ impl Strand {
     }
 
     fn sweep_next(&mut self, out: &mut Output) {
-        let Some(index) = self.liveness.todo.pop() else {
-            self.sweep_is_over(out);
-            return;
+        // Files may have been given up since the sweep began.
+        let index = loop {
+            match self.liveness.todo.pop() {
+                Some(index) if self.indexes.contains_key(&index) => break index,
+                Some(_) => {}
+                None => {
+                    self.sweep_is_over(out);
+                    return;
+                }
+            }
         };
         self.liveness.reading = Some(Reading { index, head: None });
         let op = Op::Read { file: File::Index(index), position: 0, bytes: PAGE as u32 };

@@ -73,7 +73,7 @@ pub(in crate::strand) fn chain(
     let highest_use =
         known.chain(strays_known).max().unwrap_or(0).max(head.next_use.saturating_sub(1));
     let highest_start = headers.iter().map(|header| header.start).max().unwrap_or(0);
-    let mut walk = Walk { recorded, later, links: Vec::new() };
+    let mut walk = Walk { recorded, later, next_use: head.next_use, links: Vec::new() };
     let joined = walk.back_from_top(strays);
     walk.recorded_links(joined, headers);
     let mut links = walk.links;
@@ -122,6 +122,8 @@ struct Walk {
     recorded: BTreeMap<u64, ExtentRecord>,
     /// Uses that began after the slot.
     later: BTreeMap<u64, ExtentHeader>,
+    /// The lowest use that the slot cannot know.
+    next_use: u64,
     links: Vec<Link>,
 }
 
@@ -160,7 +162,8 @@ impl Walk {
                 return Some(Joined::Nothing);
             };
             closing = closing_of(&predecessor);
-            if self.recorded.contains_key(&predecessor.use_number) {
+            // The slot knows it, if only as given back.
+            if predecessor.use_number < self.next_use {
                 return Some(Joined::Declared(predecessor));
             }
             header = match self.later.get(&predecessor.use_number) {
@@ -190,11 +193,6 @@ impl Walk {
     /// The predecessor's own header is damaged. It counts if it may hold frames that the slot does
     /// not contain; what came before it is the highest use below it.
     fn behind_damage(&mut self, predecessor: &Predecessor, closing: Option<Closing>) -> Behind {
-        let newest_recorded = self.recorded.keys().next_back().copied().unwrap_or(0);
-        if predecessor.use_number <= newest_recorded {
-            // It was given back before the slot: the slot is newer than all of it.
-            return Behind::Slot;
-        }
         self.links.push(Link {
             place: Use { number: predecessor.use_number, extent: predecessor.extent },
             first_sequence: 0,
@@ -216,7 +214,11 @@ impl Walk {
         let kept: Vec<ExtentRecord> =
             self.recorded.range(..=newest).map(|(_, record)| *record).collect();
         let mut next: Option<Closing> = match joined {
-            Some(Joined::Declared(predecessor)) => closing_of(&predecessor),
+            Some(Joined::Declared(predecessor))
+                if kept.last().is_some_and(|of| of.use_number == predecessor.use_number) =>
+            {
+                closing_of(&predecessor)
+            }
             _ => None,
         };
         for record in kept.into_iter().rev() {

@@ -40,6 +40,8 @@ pub(in crate::strand) struct FoundFrame {
 #[derive(Debug)]
 pub(in crate::strand) struct FoundFooter {
     pub last_sequence: u64,
+    /// Bytes of the frames.
+    pub used_bytes: u64,
     pub entries: Vec<(EntryId, TableEntry)>,
     pub runs: Vec<PlacedRun>,
 }
@@ -148,6 +150,7 @@ impl UseReader {
         let footer = block.and_then(|block| {
             Some(FoundFooter {
                 last_sequence: trailer.last_sequence,
+                used_bytes: u64::from(trailer.frames_end).saturating_sub(PAGE as u64),
                 entries: trailer.entries(block.bytes())?,
                 runs: trailer.runs(&self.key, block.bytes())?,
             })

@@ -32,6 +32,7 @@ use crate::strand::recover::contents::Contents;
 use crate::strand::recover::contents::FoundFooter;
 use crate::strand::recover::contents::FoundFrame;
 use crate::strand::recover::judge;
+use crate::strand::writing::FOOTERS_MISSING_MAX;
 
 /// R11: how far ends are advanced where a table was lost. More than a lost frame can have held.
 const LOST_OFFSETS: Offset = 1 << 32;
@@ -173,7 +174,9 @@ impl Strand {
             report(link.place.extent, 0, None, Damage::Header, out);
             replay.is_damaged = true;
         }
-        if contents.footer_is_damaged {
+        // A footer is written in one piece and may be torn while it is young (R4).
+        let is_young = number + FOOTERS_MISSING_MAX + 2 > recovery.chain.links.len();
+        if contents.footer_is_damaged && !is_young {
             report(link.place.extent, 0, None, Damage::Footer, out);
         }
         let extent = Extent {
@@ -232,6 +235,7 @@ impl Strand {
         extent.last_sequence = footer.last_sequence;
         extent.stored_bytes = stored;
         extent.live_bytes = stored;
+        extent.used_bytes = footer.used_bytes;
         extent.has_footer = true;
         replay.highest_sequence = replay.highest_sequence.max(footer.last_sequence);
         replay.end_at(link, footer.last_sequence);

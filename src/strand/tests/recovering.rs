@@ -210,8 +210,8 @@ fn a_rotten_batch_is_damage_of_that_run_alone() {
 #[test]
 fn a_bad_footer_is_replaced_by_a_scan_of_the_frames() {
     let mut bench = fresh();
-    write_some(&mut bench, 16);
-    assert!(bench.strand.figures().extents_sealed >= 1);
+    write_some(&mut bench, 70);
+    assert!(bench.strand.figures().extents_sealed >= 4);
     let before = state(&bench);
     let extent = bench.disk.extent_mut(0);
     let at = extent.len() - PAGE - 100;
