@@ -16,6 +16,8 @@ use crate::strand::Checkpoint;
 use crate::strand::Entry;
 use crate::strand::ExtentHeader;
 use crate::strand::ExtentId;
+use crate::strand::ExtentRecord;
+use crate::strand::ExtentState;
 use crate::strand::File;
 use crate::strand::Found;
 use crate::strand::Frame;
@@ -154,16 +156,7 @@ impl Dump<'_> {
             image.logs.len()
         )?;
         for record in &head.extents {
-            let index = record.index.map_or("in memory".to_owned(), |of| format!("index {}", of.0));
-            writeln!(
-                self.out,
-                "    extent {}: {:?}, use {}, frames {}..={}, runs {index}",
-                record.extent.0,
-                record.state,
-                record.use_number,
-                record.first_sequence,
-                record.last_sequence
-            )?;
+            self.extent_record(record)?;
         }
         for record in &head.indexes {
             let uses: Vec<u64> = record.uses.iter().map(|of| of.number).collect();
@@ -184,6 +177,21 @@ impl Dump<'_> {
             }
         }
         Ok(())
+    }
+
+    fn extent_record(&mut self, record: &ExtentRecord) -> io::Result<()> {
+        let extent = record.extent.0;
+        if record.state == ExtentState::Free {
+            return writeln!(self.out, "    extent {extent}: free");
+        }
+        let runs = record.index.map_or("in memory".to_owned(), |of| format!("in index {}", of.0));
+        let number = record.use_number;
+        let (first, last) = (record.first_sequence, record.last_sequence);
+        writeln!(
+            self.out,
+            "    extent {extent}: {:?}, use {number}, frames {first}..={last}, runs {runs}",
+            record.state
+        )
     }
 
     fn log(&mut self, partition: PartitionId, log: &LogImage) -> io::Result<()> {

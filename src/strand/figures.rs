@@ -1,5 +1,7 @@
 //! Counters of a strand, for metrics, logs and the simulator's accounting.
 
+use crate::strand::ReadFigures;
+
 /// What a strand has done since its start, and what it holds.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub struct StrandFigures {
@@ -28,4 +30,5 @@ pub struct StrandFigures {
     pub index_files: u64,
     /// Appends are refused (R16).
     pub is_full: bool,
+    pub reads: ReadFigures,
 }

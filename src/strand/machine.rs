@@ -351,6 +351,7 @@ impl Strand {
         figures.runs = self.runs.len() as u64;
         figures.index_files = self.indexes.len() as u64;
         figures.is_full = self.space.is_full;
+        figures.reads = self.reads.figures();
         figures
     }
 }

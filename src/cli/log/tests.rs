@@ -70,7 +70,7 @@ fn a_dump_shows_strands_checkpoints_extents_and_indexes() {
         "strand 3: shard 0, finite, extents of 131072 bytes",
         "slot A (8192 bytes): generation 1, replay from 112, needs 111",
         "slot B (8192 bytes): never written",
-        "extent 1: Sealed, use 1, frames 100..=105, runs index 1",
+        "extent 1: Sealed, use 1, frames 100..=105, runs in index 1",
         "partition 9: offsets 0..30, applied 110/0, 1 epochs, 1 segments, 0 producers",
         "extent 2: use 2, start 1, after use 1 in extent 1 up to frame 105",
         "6 frames (100..=105), 7 batches",

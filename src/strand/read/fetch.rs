@@ -173,6 +173,7 @@ impl Fetches {
         self.under_way.values().any(|fetch| is_of_index(&fetch.wanted))
     }
 
+    #[cfg(test)]
     pub(super) fn is_empty(&self) -> bool {
         self.under_way.is_empty()
     }

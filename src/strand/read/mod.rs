@@ -194,6 +194,7 @@ impl Reads {
     }
 
     /// Whether no op is under way.
+    #[cfg(test)]
     pub(super) fn is_idle(&self) -> bool {
         self.fetches.is_empty()
     }

@@ -101,7 +101,7 @@ impl Run {
 }
 
 /// [`Run::check`] with one batch more; 0 to begin with.
-pub fn chain_check(check: u32, header_crc: u32) -> u32 {
+pub(super) fn chain_check(check: u32, header_crc: u32) -> u32 {
     crc32c::crc32c_append(check, &header_crc.to_le_bytes())
 }
 
