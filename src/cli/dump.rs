@@ -184,7 +184,8 @@ impl Dump<'_> {
         if record.state == ExtentState::Free {
             return writeln!(self.out, "    extent {extent}: free");
         }
-        let runs = record.index.map_or("in memory".to_owned(), |of| format!("in index {}", of.0));
+        let runs =
+            record.index.map_or_else(|| "in memory".to_owned(), |of| format!("in index {}", of.0));
         let number = record.use_number;
         let (first, last) = (record.first_sequence, record.last_sequence);
         writeln!(

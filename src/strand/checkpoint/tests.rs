@@ -1,7 +1,6 @@
 use proptest::prelude::*;
 
 use super::*;
-use crate::base::Offset;
 use crate::log::Producer;
 use crate::log::ProducerBatch;
 use crate::log::Segment;
@@ -185,8 +184,7 @@ proptest! {
         let crc = KEY.crc(&DOMAIN, &slot[..CRC_AT]);
         slot[CRC_AT..PAGE].copy_from_slice(&crc.to_le_bytes());
         if let Ok(found) = back(&slot) {
-            let offsets: Offset = found.logs.iter().map(|(_, log)| log.end.wrapping_sub(log.start)).fold(0, Offset::wrapping_add);
-            prop_assert!(found.logs.len() <= slot.len() && offsets >= Offset::MIN);
+            prop_assert!(found.logs.len() <= slot.len());
         }
     }
 

@@ -27,8 +27,8 @@ pub use header::FrameHeader;
 pub use header::FramePlace;
 pub use parse::Frame;
 pub use parse::FrameFault;
-pub use parse::check_batch;
+pub(super) use parse::check_batch;
 pub use table::TableEntry;
-pub use table::entry_bytes;
+pub(super) use table::entry_bytes;
 
 pub(super) use parse::table_entries;

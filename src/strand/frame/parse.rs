@@ -137,7 +137,7 @@ pub(in crate::strand) fn table_entries(
 }
 
 /// Whether `bytes` is the batch that `append` describes, header and body.
-pub fn check_batch(append: &Append, header_crc: u32, bytes: &[u8]) -> bool {
+pub(in crate::strand) fn check_batch(append: &Append, header_crc: u32, bytes: &[u8]) -> bool {
     let Some(head) = BatchHead::parse(bytes) else { return false };
     let Some(header) = bytes.first_chunk::<HEADER>() else { return false };
     bytes.len() == append.bytes as usize

@@ -43,7 +43,7 @@ pub struct TableEntry {
 }
 
 /// Bytes that `entry` takes in a table.
-pub fn entry_bytes(entry: &Entry) -> usize {
+pub(in crate::strand) fn entry_bytes(entry: &Entry) -> usize {
     match entry {
         Entry::Append(append) => append_bytes(append),
         Entry::Relocate { batch, .. } => append_bytes(batch) + 16,

@@ -238,7 +238,7 @@ fn any_append() -> impl Strategy<Value = (Append, Vec<u8>)> {
             let append = Append {
                 leader_epoch,
                 last_offset_delta: delta,
-                count: count.unwrap_or(delta.saturating_add(1)),
+                count: count.unwrap_or_else(|| delta.saturating_add(1)),
                 max_timestamp,
                 attributes,
                 producer_id,
