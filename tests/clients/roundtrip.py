@@ -7,6 +7,7 @@ and kcat. Records from 0 B to 900 KB, null keys and values, duplicate headers, t
 import os
 import subprocess
 import sys
+import time
 
 import confluent_kafka
 import kafka
@@ -15,7 +16,8 @@ from confluent_kafka.admin import AdminClient, NewTopic
 import harness
 
 CODECS = ("none", "gzip", "snappy", "lz4", "zstd")
-TIMESTAMP = 1_700_000_000_123
+# Of the recent past: retention by time goes by it.
+TIMESTAMP = int(time.time() * 1000) - 123_456
 
 
 def shapes():

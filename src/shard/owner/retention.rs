@@ -14,6 +14,9 @@ use crate::shard::limits;
 pub(super) struct Sweep {
     /// The partition after which the next round begins.
     after: Option<PartitionId>,
+    /// Partition-milliseconds that rounds have not used up: with few partitions, one is due only
+    /// every so many rounds.
+    credit_ms: u64,
     /// Wall less monotonic time at the start, milliseconds.
     clock_offset_ms: i64,
     /// It was compared with what the logs hold.
@@ -40,9 +43,11 @@ impl Shard {
     pub(in crate::shard) fn sweep_partitions(&mut self, now: Now, _out: &mut Effects) {
         self.check_clock(now);
         let count = self.owner.partitions.len() as u64;
-        let share = count.saturating_mul(limits::SWEEP_US / 1000);
-        let share = share.div_ceil(self.config.retention_check_ms.max(1)) as usize;
-        for _ in 0..share.min(limits::SWEEP_PARTITIONS_MAX) {
+        let interval_ms = self.config.retention_check_ms.max(1);
+        let credit_ms = self.owner.retention.credit_ms + count * (limits::SWEEP_US / 1000);
+        self.owner.retention.credit_ms = credit_ms % interval_ms;
+        let due = usize::try_from(credit_ms / interval_ms).unwrap_or(usize::MAX);
+        for _ in 0..due.min(limits::SWEEP_PARTITIONS_MAX) {
             let next = match self.owner.retention.after {
                 Some(after) => {
                     self.owner.partitions.range(after..).map(|(&id, _)| id).find(|&id| id > after)
