@@ -141,6 +141,22 @@ impl Checkpoints {
         Some(a?.min(b?))
     }
 
+    /// Of the newest capture.
+    pub(super) fn generation(&self) -> u64 {
+        self.generation
+    }
+
+    /// Both slots were captured after this generation.
+    pub(super) fn both_are_after(&self, generation: u64) -> bool {
+        let is_after = |slot: &SlotState| {
+            slot.valid.as_ref().is_some_and(|facts| facts.generation > generation)
+        };
+        if Mutant::RecycledAfterOneSlot.is_on() {
+            return self.slots.iter().any(is_after);
+        }
+        self.slots.iter().all(is_after)
+    }
+
     /// Whether a slot names the index file.
     pub(super) fn names(&self, index: IndexId) -> bool {
         let mut facts = self.slots.iter().filter_map(|slot| slot.valid.as_ref());
@@ -150,10 +166,6 @@ impl Checkpoints {
 
     pub(super) fn want(&mut self) {
         self.is_wanted = true;
-    }
-
-    pub(super) fn is_writing(&self) -> bool {
-        self.writing.is_some()
     }
 
     /// Everything up to here is in a slot that counts, and nothing more is asked for.
@@ -363,7 +375,7 @@ fn record((extent, known): (crate::strand::ExtentId, &Extent)) -> Option<ExtentR
         Life::Ready => (ExtentState::Free, 0),
         Life::Open => (ExtentState::Open, 0),
         Life::Sealed => (ExtentState::Sealed, 0),
-        Life::Dead { killer } => (ExtentState::Dead, killer),
+        Life::Dead { killer, .. } => (ExtentState::Dead, killer),
     };
     Some(ExtentRecord {
         extent,

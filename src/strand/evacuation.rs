@@ -345,7 +345,7 @@ impl Strand {
         let is_sealed =
             self.extents.used(victim.place.number).is_some_and(|of| of.life == Life::Sealed);
         if is_sealed {
-            self.extents.kill(victim.place.number, killer);
+            self.extents.kill(victim.place.number, killer, self.checkpoints.generation());
         }
         self.recycle(out);
         if self.has_recyclable() {

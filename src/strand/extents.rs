@@ -21,6 +21,9 @@ pub(super) enum Life {
     Dead {
         /// At or after the sequence of the entry that killed its last live byte.
         killer: u64,
+        /// Checkpoints of a higher generation know that it is dead. One that does not would take
+        /// what the next use writes into its header for damage.
+        generation: u64,
     },
     /// Its file is being removed: the pool shrinks.
     Removing,
@@ -110,9 +113,9 @@ impl Extents {
 
     /// A use that does not count: nobody was ever told of anything in it. Its extent is free once
     /// both slots hold the end of what does count, `proven` (R5).
-    pub(super) fn insert_dead(&mut self, place: Use, proven: u64) {
+    pub(super) fn insert_dead(&mut self, place: Use, proven: u64, generation: u64) {
         self.uses.remove(&place.number);
-        let life = Life::Dead { killer: proven };
+        let life = Life::Dead { killer: proven, generation };
         self.insert(place.extent, Extent { use_number: place.number, ..Extent::new(life) });
     }
 
@@ -188,10 +191,10 @@ impl Extents {
     }
 
     /// Nothing in the use is live any more; `killer` is at or after what killed the last byte.
-    pub(super) fn kill(&mut self, use_number: u64, killer: u64) {
+    pub(super) fn kill(&mut self, use_number: u64, killer: u64, generation: u64) {
         let extent = self.used_mut(use_number).expect("the use that dies exists");
         assert_eq!(extent.life, Life::Sealed, "only a sealed use dies");
-        extent.life = Life::Dead { killer };
+        extent.life = Life::Dead { killer, generation };
         extent.live_bytes = 0;
     }
 

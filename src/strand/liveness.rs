@@ -102,6 +102,7 @@ impl Strand {
     /// A sealed use holds this much that is live; `None`: nothing at all.
     fn is_alive_with(&mut self, use_number: u64, live: Option<u64>) {
         let killer = self.commit.newest_sequence();
+        let generation = self.checkpoints.generation();
         let Some(extent) = self.extents.used_mut(use_number) else { return };
         if extent.life != Life::Sealed {
             return;
@@ -109,7 +110,7 @@ impl Strand {
         match live {
             // A run that was split counts for each of its parts.
             Some(bytes) => extent.live_bytes = bytes.min(extent.stored_bytes),
-            None => self.extents.kill(use_number, killer),
+            None => self.extents.kill(use_number, killer, generation),
         }
     }
 

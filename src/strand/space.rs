@@ -235,9 +235,10 @@ impl Strand {
         }
         let Some(passed) = self.checkpoints.passed() else { return };
         let is_free = |extent: &Extent| match extent.life {
-            Life::Dead { killer } => {
-                let killer = if Mutant::RecycledBeforeKillerDurable.is_on() { 0 } else { killer };
-                passed > killer && passed > extent.last_sequence
+            Life::Dead { killer, generation } => {
+                let is_known = self.checkpoints.both_are_after(generation) && passed > killer;
+                let is_killed = is_known || Mutant::RecycledBeforeKillerDurable.is_on();
+                is_killed && passed > extent.last_sequence
             }
             _ => false,
         };

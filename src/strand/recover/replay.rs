@@ -93,7 +93,7 @@ impl Strand {
         }
         let proven = replay.last.map_or(0, |last| last.closing_end);
         for place in std::mem::take(&mut recovery.chain.void) {
-            self.extents.insert_dead(place, proven);
+            self.extents.insert_dead(place, proven, self.checkpoints.generation());
         }
         self.resume(now, &recovery, &replay, out);
     }
@@ -162,7 +162,7 @@ impl Strand {
         }
         let proven = replay.last.map_or(0, |last| last.closing_end);
         if replay.is_torn {
-            self.extents.insert_dead(link.place, proven);
+            self.extents.insert_dead(link.place, proven, self.checkpoints.generation());
             return;
         }
         let next = recovery.contents.get(&(number + 1));
@@ -200,7 +200,11 @@ impl Strand {
     fn keep_recorded(&mut self, link: &Link, replay: &mut Replay) {
         let Some(record) = link.record else { return };
         let life = match record.state {
-            ExtentState::Dead => Life::Dead { killer: record.killer },
+            // The older slot may not know it yet.
+            ExtentState::Dead => Life::Dead {
+                killer: record.killer,
+                generation: self.checkpoints.generation().saturating_sub(1),
+            },
             _ => Life::Sealed,
         };
         let unknown = u64::from(self.config.extent_bytes);
@@ -276,7 +280,7 @@ impl Strand {
         let is_empty = verdict.taken.is_empty() && verdict.lost.is_none();
         if is_empty {
             let proven = replay.last.map_or(0, |last| last.closing_end);
-            self.extents.insert_dead(link.place, proven);
+            self.extents.insert_dead(link.place, proven, self.checkpoints.generation());
             return;
         }
         let known = self.extents.used_mut(link.place.number).expect("it was just inserted");
