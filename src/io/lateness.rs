@@ -10,7 +10,7 @@ use std::sync::atomic::AtomicU64;
 use std::sync::atomic::Ordering;
 
 /// A wait of an event is late from here on.
-pub const LATE_US: u64 = 20_000;
+const LATE_US: u64 = 20_000;
 
 /// A turn that the heartbeat began, with an event that waited this long, is a rescue.
 const RESCUED_US: u64 = 1_000;

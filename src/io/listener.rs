@@ -208,7 +208,7 @@ fn set_option(
     name: libc::c_int,
     value: libc::c_int,
 ) -> io::Result<()> {
-    let length = mem::size_of_val(&value) as libc::socklen_t;
+    let length = size_of_val(&value) as libc::socklen_t;
     // SAFETY: pointer and length describe `value`, which lives until the call returns.
     let result = unsafe {
         libc::setsockopt(socket.as_raw_fd(), level, name, (&raw const value).cast(), length)
@@ -229,7 +229,7 @@ fn raw_address(address: SocketAddr) -> (libc::sockaddr_storage, libc::socklen_t)
             };
             // SAFETY: the storage is larger than, and aligned for, every kind of address.
             unsafe { (&raw mut storage).cast::<libc::sockaddr_in>().write(raw) };
-            mem::size_of::<libc::sockaddr_in>()
+            size_of::<libc::sockaddr_in>()
         }
         SocketAddr::V6(v6) => {
             let raw = libc::sockaddr_in6 {
@@ -241,7 +241,7 @@ fn raw_address(address: SocketAddr) -> (libc::sockaddr_storage, libc::socklen_t)
             };
             // SAFETY: as above.
             unsafe { (&raw mut storage).cast::<libc::sockaddr_in6>().write(raw) };
-            mem::size_of::<libc::sockaddr_in6>()
+            size_of::<libc::sockaddr_in6>()
         }
     };
     (storage, length as libc::socklen_t)

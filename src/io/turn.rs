@@ -7,7 +7,6 @@ use std::cell::Cell;
 use std::future::Future;
 use std::future::poll_fn;
 use std::io;
-use std::os::fd::AsRawFd;
 use std::os::fd::FromRawFd;
 use std::os::fd::OwnedFd;
 use std::panic::AssertUnwindSafe;

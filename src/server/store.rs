@@ -131,7 +131,7 @@ impl Store {
         place(&mut manifest.strands, shards, extent_bytes)?;
         if manifest.strands != before {
             manifest.generation += 1;
-            let root = path.parent().unwrap_or(Path::new("."));
+            let root = path.parent().unwrap_or_else(|| Path::new("."));
             write_manifest(root, &manifest)?;
             info!(shards, generation = manifest.generation, "store: strands mapped anew");
         }
@@ -175,7 +175,7 @@ fn make_dir(root: &Path) -> io::Result<()> {
     }
     std::fs::create_dir_all(root)?;
     let parent = root.parent().filter(|parent| !parent.as_os_str().is_empty());
-    File::open(parent.unwrap_or(Path::new(".")))?.sync_all()
+    File::open(parent.unwrap_or_else(|| Path::new(".")))?.sync_all()
 }
 
 fn take_lock(root: &Path) -> Result<File, Failure> {

@@ -31,7 +31,7 @@ impl IntakeLimits {
 }
 
 /// Without a byte for this long, an incomplete request is stalled: it is closed when others wait.
-pub const STALLED_US: u64 = 1_000_000;
+const STALLED_US: u64 = 1_000_000;
 
 /// Why a connection is chosen for closing.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -140,7 +140,7 @@ impl Intake {
             true => self.held.large += bytes,
             false => self.held.small += bytes,
         }
-        state.deadline.get_or_insert(now_us.saturating_add(progress_us));
+        state.deadline.get_or_insert_with(|| now_us.saturating_add(progress_us));
     }
 
     /// The request that is being received says that it has `bytes`.

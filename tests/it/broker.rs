@@ -18,25 +18,25 @@ use tempfile::TempDir;
 const BINARY: &str = env!("CARGO_BIN_EXE_strandlog");
 
 /// How a broker is to be started.
-pub struct Setup {
+pub(crate) struct Setup {
     /// Where data, log and configuration lie. On the disk that the tests were built on: not every
     /// temporary directory takes direct I/O.
     dir: TempDir,
-    pub arguments: Vec<String>,
-    pub listeners: String,
+    pub(crate) arguments: Vec<String>,
+    pub(crate) listeners: String,
 }
 
 /// A running broker; killed when it is dropped.
-pub struct Broker {
+pub(crate) struct Broker {
     process: Child,
-    pub address: SocketAddr,
+    pub(crate) address: SocketAddr,
     /// The own port of each shard.
-    pub cores: Vec<u16>,
+    pub(crate) cores: Vec<u16>,
     log: PathBuf,
 }
 
 impl Setup {
-    pub fn new() -> Self {
+    pub(crate) fn new() -> Self {
         let dir = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).expect("a directory");
         let arguments = ["--shards", "2", "--memory", "256MiB", "--storage-extent-bytes", "4MiB"];
         Self {
@@ -46,26 +46,26 @@ impl Setup {
         }
     }
 
-    pub fn with(mut self, arguments: &[&str]) -> Self {
+    pub(crate) fn with(mut self, arguments: &[&str]) -> Self {
         self.arguments.extend(arguments.iter().map(|argument| (*argument).to_owned()));
         self
     }
 
-    pub fn path(&self) -> &Path {
+    pub(crate) fn path(&self) -> &Path {
         self.dir.path()
     }
 
-    pub fn data(&self) -> PathBuf {
+    pub(crate) fn data(&self) -> PathBuf {
         self.path().join("data")
     }
 
     /// As [`Self::refused`], with the data in another place.
-    pub fn refused_on(&self, data: &Path) -> (i32, String) {
+    pub(crate) fn refused_on(&self, data: &Path) -> (i32, String) {
         ended(self.command_on(data))
     }
 
     /// The command, with standard output to be read and log lines in a file.
-    pub fn command(&self) -> Command {
+    pub(crate) fn command(&self) -> Command {
         self.command_on(&self.data())
     }
 
@@ -78,7 +78,7 @@ impl Setup {
     }
 
     /// Starts it and waits until it says that it is ready.
-    pub fn start(&self) -> Broker {
+    pub(crate) fn start(&self) -> Broker {
         let log = self.path().join("log");
         let mut options = std::fs::File::options();
         let file = options.create(true).append(true).open(&log).expect("a log file");
@@ -103,13 +103,13 @@ impl Setup {
     }
 
     /// Starts it where it must end by itself: its status and what it wrote.
-    pub fn refused(&self) -> (i32, String) {
+    pub(crate) fn refused(&self) -> (i32, String) {
         ended(self.command())
     }
 }
 
 /// Runs a command to its end: its status and what it wrote to standard error.
-pub fn ended(mut command: Command) -> (i32, String) {
+pub(crate) fn ended(mut command: Command) -> (i32, String) {
     let mut process = command.spawn().expect("the broker's binary");
     let mut text = String::new();
     let mut err = process.stderr.take().expect("its log is read");
@@ -127,27 +127,27 @@ fn read_listening(line: &str) -> Option<(SocketAddr, Vec<u16>)> {
 }
 
 impl Broker {
-    pub fn bootstrap(&self) -> String {
+    pub(crate) fn bootstrap(&self) -> String {
         self.address.to_string()
     }
 
     /// What it wrote to its log so far.
-    pub fn log(&self) -> String {
+    pub(crate) fn log(&self) -> String {
         std::fs::read_to_string(&self.log).expect("the log file")
     }
 
-    pub fn signal(&self, signal: libc::c_int) {
+    pub(crate) fn signal(&self, signal: libc::c_int) {
         let pid = libc::pid_t::try_from(self.process.id()).expect("a process id");
         // SAFETY: sends a signal to a child that was not waited for, so the id is its own.
         assert_eq!(unsafe { libc::kill(pid, signal) }, 0, "the broker still runs");
     }
 
-    pub fn wait(mut self) -> ExitStatus {
+    pub(crate) fn wait(mut self) -> ExitStatus {
         self.process.wait().expect("a process of ours")
     }
 
     /// Sends `signal` again and again until it has ended.
-    pub fn wait_signalling(mut self, signal: libc::c_int) -> ExitStatus {
+    pub(crate) fn wait_signalling(mut self, signal: libc::c_int) -> ExitStatus {
         loop {
             if let Some(status) = self.process.try_wait().expect("a process of ours") {
                 return status;
@@ -158,7 +158,7 @@ impl Broker {
     }
 
     /// Stops it in good order.
-    pub fn stop(self) {
+    pub(crate) fn stop(self) {
         self.signal(libc::SIGTERM);
         let log = self.log.clone();
         let status = self.wait();
@@ -166,7 +166,7 @@ impl Broker {
         assert_eq!(status.code(), Some(0), "{text}");
     }
 
-    pub fn kill(self) {
+    pub(crate) fn kill(self) {
         self.signal(libc::SIGKILL);
         self.wait();
     }
@@ -181,7 +181,7 @@ impl Drop for Broker {
 }
 
 /// Runs `before` in the child, between fork and exec.
-pub fn before_start(
+pub(crate) fn before_start(
     command: &mut Command,
     before: impl FnMut() -> std::io::Result<()> + Send + Sync + 'static,
 ) {

@@ -17,11 +17,11 @@ use rdkafka::producer::Producer;
 use rdkafka::producer::ProducerContext;
 
 /// Longer than anything takes on a busy machine; reached only when something is lost.
-pub const PATIENCE: Duration = Duration::from_secs(60);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
 
 /// Counts what was acknowledged.
 #[derive(Default)]
-pub struct Acknowledged(std::sync::Mutex<BTreeMap<(i32, i64), Vec<u8>>>);
+pub(crate) struct Acknowledged(std::sync::Mutex<BTreeMap<(i32, i64), Vec<u8>>>);
 
 impl rdkafka::ClientContext for Acknowledged {}
 
@@ -37,7 +37,7 @@ impl ProducerContext for Acknowledged {
     }
 }
 
-pub fn producer(bootstrap: &str, more: &[(&str, &str)]) -> BaseProducer<Acknowledged> {
+pub(crate) fn producer(bootstrap: &str, more: &[(&str, &str)]) -> BaseProducer<Acknowledged> {
     let mut config = ClientConfig::new();
     config.set("bootstrap.servers", bootstrap).set("message.timeout.ms", "30000");
     more.iter().for_each(|(key, value)| {
@@ -47,7 +47,7 @@ pub fn producer(bootstrap: &str, more: &[(&str, &str)]) -> BaseProducer<Acknowle
 }
 
 /// Sends `count` records of `bytes` bytes; all must be acknowledged. Gives what lies where.
-pub fn produce(
+pub(crate) fn produce(
     producer: &BaseProducer<Acknowledged>,
     topic: &str,
     count: usize,
@@ -72,7 +72,7 @@ pub fn produce(
 }
 
 /// Reads `partitions` partitions from their start until everything in `expected` was seen.
-pub fn consume(
+pub(crate) fn consume(
     bootstrap: &str,
     topic: &str,
     expected: &BTreeMap<(i32, i64), Vec<u8>>,
@@ -104,7 +104,7 @@ pub fn consume(
 }
 
 /// Makes a topic by asking for it.
-pub fn partitions_of(producer: &BaseProducer<Acknowledged>, topic: &str) -> usize {
+pub(crate) fn partitions_of(producer: &BaseProducer<Acknowledged>, topic: &str) -> usize {
     let begun = Instant::now();
     loop {
         let metadata = producer.client().fetch_metadata(Some(topic), PATIENCE).expect("metadata");

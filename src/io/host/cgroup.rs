@@ -135,7 +135,7 @@ impl<'a> Mount<'a> {
         let at = root.join(self.at.strip_prefix("/").unwrap_or(self.at));
         // In a container the path may be as the host sees it; then only the mount itself is known.
         let below = group.strip_prefix(self.part).or_else(|_| group.strip_prefix("/"));
-        let below = below.unwrap_or(Path::new(""));
+        let below = below.unwrap_or_else(|_| Path::new(""));
         let mut dirs: Vec<PathBuf> = below
             .ancestors()
             .map(|dir| if dir.as_os_str().is_empty() { at.clone() } else { at.join(dir) })

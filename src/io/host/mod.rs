@@ -8,7 +8,7 @@ mod ring;
 use std::io;
 use std::path::Path;
 
-pub use cgroup::CgroupLimits;
+use cgroup::CgroupLimits;
 pub use device::FileSystem;
 pub use device::Unsuitable;
 pub use ring::RingFault;
@@ -18,7 +18,7 @@ pub use ring::probe_ring;
 const KERNEL_LEAST: (u32, u32) = (5, 15);
 
 /// Locked memory that the executor's rings need at least, per shard.
-pub const MEMLOCK_LEAST: u64 = 512 * 1024;
+const MEMLOCK_LEAST: u64 = 512 * 1024;
 
 /// Memory that a shard needs at least.
 pub const SHARD_MEMORY_LEAST: u64 = 64 << 20;
