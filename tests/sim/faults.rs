@@ -108,7 +108,8 @@ impl Faults {
 
     /// Whether reads of this batch may fail.
     pub fn may_fence(&self, crc: BatchCrc) -> bool {
-        self.read_failed || self.fenced.contains(&crc)
+        let index = self.hit.contains(&Target::Index);
+        self.read_failed || index || self.fenced.contains(&crc)
     }
 
     /// Whether a table or an extent's header was hit, so that whole frames may be gone (R11).

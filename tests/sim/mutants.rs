@@ -15,7 +15,7 @@ fn choose(mutant: Option<Mutant>) {
 
 #[cfg(not(mutant))]
 fn choose(_: Option<Mutant>) {
-    panic!("build with STRANDLOG_PLANT=1");
+    panic!("build with RUSTFLAGS=\"--cfg mutant\" and a target directory of its own");
 }
 
 /// Plants each bug in turn; each must be caught by its seeds, and no seed may fail without.

@@ -30,6 +30,8 @@ pub struct Reading {
     expected: Vec<Expected>,
     /// The verification after a recovery: nothing else goes on.
     alone: bool,
+    /// Of [`World::changes`] when it was asked for.
+    changes: u64,
 }
 
 impl World {
@@ -59,7 +61,8 @@ impl World {
         let limit = self.visible_end(partition);
         let request = ReadRequest { partition, from, limit, bytes_max, at_least_one: true };
         let expected = self.expected(&request);
-        let reading = Reading { request, expected, alone };
+        let changes = self.changes.get(&partition).copied().unwrap_or(0);
+        let reading = Reading { request, expected, alone, changes };
         let now = self.time();
         let process = self.process();
         let outcome = process.strand.read(now, request, &mut process.out);
@@ -111,6 +114,10 @@ impl World {
 
     fn check_batches(&mut self, reading: &Reading, given: &Stored) -> Offset {
         let request = &reading.request;
+        if self.changes.get(&request.partition).copied().unwrap_or(0) != reading.changes {
+            self.check_overtaken(request, given);
+            return reading.first_end();
+        }
         let lengths: usize = given.slices.iter().map(|slice| slice.len()).sum();
         assert_eq!(lengths, given.bytes, "the bytes of all slices, for {request:?}");
         let mut expected = reading.expected.iter();
@@ -122,10 +129,8 @@ impl World {
                 let other = expected.find(|it| it.crc == crc || !self.may_be_lost(it));
                 let wanted = match other {
                     Some(wanted) if wanted.crc == crc => *wanted,
-                    other => self
-                        .replaced(request, bytes)
-                        .or_else(|| other.copied())
-                        .unwrap_or_else(|| panic!("more than there is, for {request:?}")),
+                    Some(other) => *other,
+                    None => panic!("more than there is, for {request:?}"),
                 };
                 let length = self.check_batch(request, &wanted, bytes);
                 bytes = &bytes[length..];
@@ -135,11 +140,8 @@ impl World {
         let within = given.bytes <= request.bytes_max as usize || next == reading.first_end();
         assert!(within, "{} bytes were given for {request:?}", given.bytes);
         if given.bytes == 0 {
-            // What is removed while a read is on its way need not be given.
             let first = reading.expected.first();
-            let newest = &self.model.newest;
-            let missing = first.filter(|it| newest.is_live(request.partition, it.base, it.crc));
-            let missing = missing.filter(|it| !self.may_be_lost(it));
+            let missing = first.filter(|it| !self.may_be_lost(it));
             assert!(missing.is_none(), "nothing was given for {request:?}");
             return reading.first_end();
         }
@@ -149,22 +151,21 @@ impl World {
 
     /// Whether a frame with this batch was damaged, so that it may have been declared lost (R11).
     fn may_be_lost(&self, batch: &Expected) -> bool {
-        self.faults.may_lose() && self.faults.fenced.contains(&batch.crc)
+        self.faults.may_lose() && self.faults.may_fence(batch.crc)
     }
 
-    /// The batch at the front of `bytes`, if the log was cut since it was asked for and this was
-    /// written and durable since.
-    fn replaced(&self, request: &ReadRequest, bytes: &[u8]) -> Option<Expected> {
-        let (crc, base, epoch, _) = stamp_of(bytes);
-        let cut = self.cuts.get(&request.partition)?;
-        let committed = self.model.committed.partitions.get(&request.partition)?;
-        let batch = committed.batches.get(&base)?;
-        (cut.contains(&base) && batch.crc == crc && base < request.limit).then(|| Expected {
-            base,
-            end: batch.end(),
-            epoch,
-            crc,
-        })
+    /// What was removed or replaced while the read was on its way need not be given as it was:
+    /// whatever is given is something that was once written there.
+    fn check_overtaken(&self, request: &ReadRequest, given: &Stored) {
+        for slice in &given.slices {
+            let mut bytes = slice.bytes();
+            while !bytes.is_empty() {
+                let (crc, base, epoch, _) = stamp_of(bytes);
+                let wanted = Expected { base, end: base, epoch, crc };
+                assert!(base < request.limit, "above the limit of {request:?}: {base}");
+                bytes = &bytes[self.check_batch(request, &wanted, bytes)..];
+            }
+        }
     }
 
     /// One batch at the front of `bytes`, byte for byte. Gives its length.
@@ -176,7 +177,7 @@ impl World {
             (wanted.crc, wanted.base, wanted.epoch),
             "another batch, for {request:?}"
         );
-        let written = self.batches.get(crc).expect("it was made");
+        let written = self.batches.get(crc).unwrap_or_else(|| panic!("never written: {request:?}"));
         let same = bytes[8..12] == written[8..12] && bytes[16..length] == written[16..];
         assert!(same, "the batch at {base} is not what was written, for {request:?}");
         length

@@ -29,10 +29,6 @@ impl World {
                 self.run_events(events);
                 if rng.one_in(2) {
                     self.run_till("recovery", Self::is_ready);
-                    if self.process.is_some() {
-                        // What is served once must be there for ever (R9).
-                        self.adopt();
-                    }
                 }
                 self.cut_power();
             }
@@ -91,7 +87,6 @@ impl World {
                 break;
             }
         }
-        self.adopt();
         self.verify();
     }
 
@@ -103,8 +98,9 @@ impl World {
         options.capacity = u64::MAX;
     }
 
-    /// Finds out which of the possible states the store came back with, and holds it to it.
-    fn adopt(&mut self) {
+    /// A process is ready: finds out which of the possible states the store came back with, and
+    /// holds it to it from here on, for what is served once must be there for ever (R9).
+    pub fn adopt(&mut self) {
         self.watch.on_ready(&self.disk, &self.batches);
         let strand = &self.process.as_ref().expect("a ready process").strand;
         let mut candidates = self.model.candidates();

@@ -78,6 +78,9 @@ fn strike_frame(world: &mut World, rng: &mut Rng) -> Struck {
 fn strike_header(world: &mut World, rng: &mut Rng) -> Struck {
     let extents = world.watch.extents();
     let extent = *extents.iter().nth(rng.below(extents.len() as u64) as usize)?;
+    // Frames behind a header that nobody else vouches for cannot be told from an older use's.
+    let frames: Vec<usize> = world.watch.frames_of(extent).collect();
+    frames.into_iter().for_each(|frame| fence_frame(world, extent, frame));
     Some((File::Extent(extent), rng.below(128) as usize, Target::Extent { extent }))
 }
 

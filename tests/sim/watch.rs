@@ -277,6 +277,12 @@ impl Watch {
         self.copies.iter()
     }
 
+    /// Positions of the frames of an extent.
+    pub fn frames_of(&self, extent: ExtentId) -> impl Iterator<Item = usize> {
+        let range = (extent, 0)..(extent, usize::MAX);
+        self.frames.range(range).map(|((_, position), _)| *position)
+    }
+
     /// Extents that hold frames which were written.
     pub fn extents(&self) -> BTreeSet<ExtentId> {
         self.frames.keys().map(|(extent, _)| *extent).collect()

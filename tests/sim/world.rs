@@ -2,7 +2,6 @@
 //! back, and tells the model and the watch what was said. Knows nothing of what producers want.
 
 use std::collections::BTreeMap;
-use std::collections::BTreeSet;
 use std::rc::Rc;
 
 use bytes::Bytes;
@@ -31,6 +30,7 @@ use crate::digest::Digest;
 use crate::disk::Disk;
 use crate::faults::Faults;
 use crate::model::Model;
+use crate::model::partition_of;
 use crate::options::Options;
 use crate::reading::Reading;
 use crate::watch::Watch;
@@ -77,8 +77,8 @@ pub struct World {
     /// Where the last read that was checked ended.
     pub verified: Offset,
     pub fenced_reads: u64,
-    /// Offsets that were cut off in this life of the process: another batch may begin there.
-    pub cuts: BTreeMap<PartitionId, BTreeSet<Offset>>,
+    /// How often something of a partition was removed: a read on its way is overtaken by it.
+    pub changes: BTreeMap<PartitionId, u64>,
 }
 
 impl World {
@@ -102,7 +102,7 @@ impl World {
             damage: Vec::new(),
             verified: 0,
             fenced_reads: 0,
-            cuts: BTreeMap::new(),
+            changes: BTreeMap::new(),
             options,
         }
     }
@@ -130,7 +130,7 @@ impl World {
             damage: Vec::new(),
             verified: 0,
             fenced_reads: 0,
-            cuts: BTreeMap::new(),
+            changes: BTreeMap::new(),
         }
     }
 
@@ -150,7 +150,6 @@ impl World {
     pub fn start(&mut self) {
         assert!(self.process.is_none(), "one process at a time");
         self.starts += 1;
-        self.cuts.clear();
         self.digest.add(&[0x57, self.starts, self.now]);
         let identity = StrandIdentity { key: KEY, strand: STRAND, manifest: 1 };
         let mut strand = Strand::new(self.options.strand.clone(), identity);
@@ -274,7 +273,10 @@ impl World {
     fn on_notice(&mut self, notice: Notice) {
         self.digest.notice(self.now, &notice);
         match notice {
-            Notice::Ready => self.process().ready = true,
+            Notice::Ready => {
+                self.process().ready = true;
+                self.adopt();
+            }
             Notice::Stopped => self.process().stopped = true,
             Notice::Durable { sequence } => {
                 self.watch.on_durable(sequence);
@@ -298,6 +300,7 @@ impl World {
 
     fn on_fatal(&mut self, fatal: &Fatal) {
         self.faults.on_fatal(fatal);
+        self.faults.clean = false;
         self.kill();
     }
 
@@ -322,10 +325,7 @@ impl World {
             Entry::Drop { partition } => strand.drop_partition(*partition)?,
             other => unreachable!("not a command: {other:?}"),
         };
-        if let Entry::Truncate { partition, to } = &entry {
-            let cut = self.model.newest.partitions[partition].batches.range(to..);
-            self.cuts.entry(*partition).or_default().extend(cut.map(|(base, _)| *base));
-        }
+        *self.changes.entry(partition_of(&entry)).or_default() += 1;
         self.digest.say(self.now, || format!("{entry:?} in {sequence}"));
         self.digest.add(&[0x43, sequence]);
         self.model.hand_over(sequence, entry);

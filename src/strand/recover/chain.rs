@@ -74,7 +74,11 @@ pub(in crate::strand) fn chain(
         known.chain(strays_known).max().unwrap_or(0).max(head.next_use.saturating_sub(1));
     let highest_start = headers.iter().map(|header| header.start).max().unwrap_or(0);
     let mut walk = Walk { recorded, later, next_use: head.next_use, links: Vec::new() };
-    let joined = walk.back_from_top(strays);
+    // Frames of a use that the slot knows are either recorded or over: a header that was torn while
+    // a recycled extent was opened is not a use's.
+    let strays: Vec<Stray> =
+        strays.iter().filter(|stray| stray.place.number >= head.next_use).copied().collect();
+    let joined = walk.back_from_top(&strays);
     walk.recorded_links(joined, headers);
     let mut links = walk.links;
     links.sort_by_key(|link| link.place.number);

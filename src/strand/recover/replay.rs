@@ -185,14 +185,22 @@ impl Strand {
             ..Extent::new(Life::Sealed)
         };
         self.extents.insert(link.place.extent, extent);
+        let proven = judge::proven(&contents, closing, needs, next_has_frames);
         match contents.footer {
             Some(footer) if closing.is_some_and(|of| of.end == footer.last_sequence) => {
                 self.replay_footer(&link, footer, replay);
             }
-            _ => {
-                let proven = judge::proven(&contents, closing, needs, next_has_frames);
-                self.replay_frames(&link, contents, closing, proven, replay, out);
+            // An earlier start dropped the torn tail and wrote the footer of what was left; the
+            // header that declares more was never followed by a frame.
+            Some(footer)
+                if closing.is_some_and(|of| {
+                    of.end > footer.last_sequence && of.end.min(proven) <= footer.last_sequence
+                }) =>
+            {
+                self.replay_footer(&link, footer, replay);
+                replay.is_torn = true;
             }
+            _ => self.replay_frames(&link, contents, closing, proven, replay, out),
         }
     }
 
