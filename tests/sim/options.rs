@@ -89,9 +89,6 @@ impl Options {
             Kind::Full => options.fill(&mut rng),
             Kind::Errors => options.fail(&mut rng),
         }
-        if std::env::var("SIM_ROOMY").is_ok() {
-            options.strand.extents_max = 400;
-        }
         options
     }
 
