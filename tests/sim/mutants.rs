@@ -9,24 +9,22 @@ use crate::seeds;
 const CAUGHT_BY: &[(Mutant, &[u64])] = &[
     (Mutant::AckAtSubmission, &[0, 1]),
     (Mutant::AckOutOfFrameOrder, &[0, 1]),
-    (Mutant::FrameBeyondKIssuedEarly, &[1, 3]),
+    (Mutant::FrameBeyondKIssuedEarly, &[3]),
     (Mutant::UseNotRenewed, &[0, 1]),
     (Mutant::DeclaredEndIgnored, &[1, 3]),
-    (Mutant::HighestStartNotBinding, &[14]),
     (Mutant::TornTailTakenForDamage, &[1, 4]),
     (Mutant::RecoveryWithoutFlush, &[0, 1]),
     (Mutant::LockOnAnotherFile, &[0, 1]),
     (Mutant::SlotAheadOfProven, &[1, 4]),
-    (Mutant::SlotNotValidated, &[14]),
     (Mutant::RecycledAfterOneSlot, &[14, 31]),
     (Mutant::SealNotAwaited, &[0, 1]),
-    (Mutant::TruncateReplayedTwice, &[7, 10]),
+    (Mutant::TruncateReplayedTwice, &[10]),
     (Mutant::PaddingNotZeroed, &[0, 1]),
     (Mutant::StaleFooterBelieved, &[0, 1]),
     (Mutant::FooterOffByOneRun, &[0, 1]),
     (Mutant::LogStartForgotten, &[0, 1]),
     (Mutant::RelocateAdds, &[0, 1]),
-    (Mutant::EvacuationStarvesOnFullDisk, &[13, 14]),
+    (Mutant::EvacuationStarvesOnFullDisk, &[14]),
 ];
 
 #[cfg(mutant)]
