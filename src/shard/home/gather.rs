@@ -141,9 +141,10 @@ impl Shard {
                 ..ListOffsetsTopicResponse::default()
             });
         }
-        let timeout_ms = if exchange.version >= 10 { request.timeout_ms } else { TIMEOUT_MS };
+        // The request's own timeout is for records in remote storage only (KIP-1075); clients that
+        // set none send 0.
         let answers = Answers::Offsets(request, response);
-        self.gather(now, exchange, answers, questions, timeout_ms, out);
+        self.gather(now, exchange, answers, questions, TIMEOUT_MS, out);
     }
 
     pub(super) fn on_delete_records_request(
