@@ -17,6 +17,7 @@ use crate::strand::DamageReport;
 use crate::strand::Fatal;
 use crate::strand::File;
 use crate::strand::IndexId;
+use crate::strand::IoFailure;
 use crate::strand::Notice;
 use crate::strand::Op;
 use crate::strand::Outcome;
@@ -206,7 +207,7 @@ impl Strand {
     /// Begins a checkpoint when one is due, and writes the next piece of the one on its way.
     pub(super) fn checkpoint(&mut self, now: Now, pool: &mut dyn Pool, out: &mut Output) {
         // The last one of a shutdown holds everything.
-        let is_time = self.is_running() || self.commit.is_idle();
+        let is_time = (self.is_running() || self.commit.is_idle()) && !self.space_is_denied();
         if self.checkpoints.writing.is_none() && is_time && self.checkpoints.is_due(now) {
             self.capture(now);
         }
@@ -296,7 +297,7 @@ impl Strand {
         self.ops.issue(Purpose::Checkpoint, op, out);
     }
 
-    pub(super) fn on_checkpoint(&mut self, outcome: Outcome, out: &mut Output) {
+    pub(super) fn on_checkpoint(&mut self, now: Now, outcome: Outcome, out: &mut Output) {
         let writing = self.checkpoints.writing.as_mut();
         let writing = writing.expect("an op of a checkpoint belongs to the one on its way");
         match (writing.step, outcome) {
@@ -305,6 +306,7 @@ impl Strand {
                 writing.step = Step::Write { at: 0 };
                 self.checkpoints.slot_mut(slot).file_bytes = bytes as u64;
             }
+            (Step::Growing, Outcome::Failed(IoFailure::Full)) => self.put_checkpoint_off(now),
             (Step::Written { at }, Outcome::Written) => self.on_piece_written(at, out),
             (Step::ReadBack { at }, Outcome::Read(block)) => self.on_read_back(at, &block, out),
             (_, outcome) => {
@@ -312,6 +314,16 @@ impl Strand {
                 self.fail(Fatal::WriteFailed { what }, out);
             }
         }
+    }
+
+    /// R16: no room for a longer slot is no reason to stop. The slots that count still do, and a
+    /// strand that is shutting down leaves it at that: its next start replays more.
+    fn put_checkpoint_off(&mut self, now: Now) {
+        self.checkpoints.writing = None;
+        if self.is_running() {
+            self.checkpoints.want();
+        }
+        self.deny_space(now);
     }
 
     fn on_piece_written(&mut self, at: usize, out: &mut Output) {

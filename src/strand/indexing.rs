@@ -10,6 +10,7 @@ use crate::strand::Fatal;
 use crate::strand::File;
 use crate::strand::INDEX_USES_MAX;
 use crate::strand::IndexId;
+use crate::strand::IoFailure;
 use crate::strand::Op;
 use crate::strand::Outcome;
 use crate::strand::Output;
@@ -33,7 +34,7 @@ pub(super) struct Indexing {
 impl Strand {
     /// Stores an index file when enough has gathered for one.
     pub(super) fn index(&mut self, _now: Now, pool: &mut dyn Pool, out: &mut Output) {
-        if self.indexing.storing.is_some() {
+        if self.indexing.storing.is_some() || self.space_is_denied() {
             return;
         }
         let uses = self.uses_to_index();
@@ -76,8 +77,13 @@ impl Strand {
         uses
     }
 
-    pub(super) fn on_index_stored(&mut self, outcome: &Outcome, out: &mut Output) {
+    pub(super) fn on_index_stored(&mut self, now: Now, outcome: &Outcome, out: &mut Output) {
         let record = self.indexing.storing.take().expect("an index file was on its way");
+        if matches!(outcome, Outcome::Failed(IoFailure::Full)) {
+            // R16: the runs stay in memory until there is room.
+            self.deny_space(now);
+            return;
+        }
         if !matches!(outcome, Outcome::Stored) {
             let what = format!("index file {} was not stored: {outcome:?}", record.index.0);
             self.fail(Fatal::WriteFailed { what }, out);

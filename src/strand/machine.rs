@@ -148,11 +148,11 @@ impl Strand {
             }
             Purpose::Allocate { extent } => self.on_allocated(now, extent, &outcome, out),
             Purpose::RemoveExtent { extent } => self.on_extent_removed(extent, &outcome, out),
-            Purpose::StoreIndex { .. } => self.on_index_stored(&outcome, out),
+            Purpose::StoreIndex { .. } => self.on_index_stored(now, &outcome, out),
             Purpose::Evacuation => self.on_evacuation(now, &outcome, out),
             Purpose::Sweep => self.on_sweep(&outcome, out),
             Purpose::RemoveIndex { index } => self.on_index_removed(index, &outcome, out),
-            Purpose::Checkpoint => self.on_checkpoint(outcome, out),
+            Purpose::Checkpoint => self.on_checkpoint(now, outcome, out),
             Purpose::Recovery => self.on_recovery(now, token, outcome, out),
             Purpose::Reading => self.on_read_outcome(token, outcome, out),
         }

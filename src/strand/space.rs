@@ -215,7 +215,7 @@ impl Strand {
         match outcome {
             Outcome::Failed(IoFailure::Full) => {
                 self.extents.remove(extent);
-                self.space.denied_until = Some(now.mono_us.saturating_add(ALLOCATION_RETRY_US));
+                self.deny_space(now);
             }
             Outcome::Failed(failure) => {
                 let what = format!("making extent {} failed: {failure:?}", extent.0);
@@ -306,6 +306,15 @@ impl Strand {
                 self.ops.issue(Purpose::RemoveIndex { index }, op, out);
             }
         }
+    }
+
+    /// The disk said that it is full: nothing new is asked of it for a while.
+    pub(super) fn deny_space(&mut self, now: Now) {
+        self.space.denied_until = Some(now.mono_us.saturating_add(ALLOCATION_RETRY_US));
+    }
+
+    pub(super) fn space_is_denied(&self) -> bool {
+        self.space.denied_until.is_some()
     }
 
     /// When a denied allocation is tried again.

@@ -27,6 +27,8 @@ pub(super) struct Disk {
     pub files: BTreeMap<File, Vec<u8>>,
     /// Extents that fit; `None`: no bound.
     pub extents_max: Option<usize>,
+    /// Neither a slot nor an index file finds room.
+    pub is_full: bool,
 }
 
 impl Disk {
@@ -60,6 +62,9 @@ impl Disk {
             Op::Allocate { extent, bytes, .. } => {
                 self.files.insert(File::Extent(extent), vec![0; bytes as usize]);
                 Outcome::Allocated
+            }
+            Op::StoreIndex { .. } | Op::GrowSlot { .. } if self.is_full => {
+                Outcome::Failed(IoFailure::Full)
             }
             Op::StoreIndex { index, data } => {
                 self.files.insert(File::Index(index), data.bytes().to_vec());

@@ -7,6 +7,7 @@ use crate::strand::File;
 use crate::strand::Notice;
 use crate::strand::Op;
 use crate::strand::Refusal;
+use crate::strand::Slot;
 use crate::strand::StrandConfig;
 
 fn fresh() -> Bench {
@@ -172,4 +173,19 @@ fn a_failed_write_is_fatal_and_nothing_is_acknowledged_past_it() {
     let is_fatal = |notice: &Notice| matches!(notice, Notice::Fatal(_));
     assert!(bench.notices.iter().any(is_fatal), "R7");
     assert!(bench.strand.durable() < sequence);
+}
+
+/// R16: a full disk refuses produce and nothing else.
+#[test]
+fn a_disk_without_room_for_a_slot_stops_nothing_and_is_asked_again() {
+    let disk = Disk { is_full: true, ..Disk::default() };
+    let mut bench = Bench::start(StrandConfig::tiny(), disk);
+    let is_fatal = |notice: &Notice| matches!(notice, Notice::Fatal(_));
+    assert!(bench.is_ready());
+    assert!(!bench.notices.iter().any(is_fatal), "{:?}", bench.notices);
+    bench.disk.is_full = false;
+    bench.pass(2_000_000);
+    bench.run();
+    assert!(bench.disk.files.contains_key(&File::Slot(Slot::A)), "asked again when time passed");
+    assert!(produce(&mut bench.strand, 1, 100).is_ok());
 }
