@@ -114,7 +114,10 @@ impl Conn {
         if self.closing.replace(true) {
             return;
         }
-        info!(peer = %self.peer, ?reason, "socket: closed");
+        match reason {
+            CloseReason::Ended => debug!(peer = %self.peer, "socket: ended by the client"),
+            _ => info!(peer = %self.peer, ?reason, "socket: closed"),
+        }
         self.hang_up();
     }
 
@@ -137,6 +140,18 @@ impl Conn {
         poll_fn(|cx| {
             let held = self.paused.get() || self.crowded.get() || self.unsent() >= UNSENT_MAX;
             if self.closing.get() || !held {
+                return Poll::Ready(());
+            }
+            *self.receiver.borrow_mut() = Some(cx.waker().clone());
+            Poll::Pending
+        })
+        .await;
+    }
+
+    /// Ready when the connection is to end.
+    async fn wait_until_closing(&self) {
+        poll_fn(|cx| {
+            if self.closing.get() {
                 return Poll::Ready(());
             }
             *self.receiver.borrow_mut() = Some(cx.waker().clone());
@@ -283,8 +298,10 @@ fn send(stream: &TcpStream, unsent: &Unsent) -> io::Result<(usize, Option<usize>
 
 /// How a connection's input ended.
 enum Ended {
-    /// The peer closed, or the connection broke, or the shard closed it.
+    /// The shard closed it, or an answer could not be sent.
     Gone,
+    /// The peer sent a FIN, or the connection broke: what came before it counts.
+    ByPeer,
     /// It sent what no request can be.
     Refused(CloseReason),
 }
@@ -293,8 +310,15 @@ enum Ended {
 pub(crate) async fn receive(port: Rc<Port>, conn: Rc<Conn>) {
     let mut cutter = Cutter::new(port.request_max());
     let ended = receive_until_end(&port, &conn, &mut cutter).await;
-    if let Ended::Refused(reason) = ended {
-        conn.close(&reason);
+    match ended {
+        Ended::Gone => {}
+        Ended::ByPeer => {
+            // The shard takes what came in, and closes.
+            cutter.rest();
+            port.inbox().push(Event::Ended { conn: conn.id });
+            conn.wait_until_closing().await;
+        }
+        Ended::Refused(reason) => conn.close(&reason),
     }
     conn.hang_up();
     conn.unsent.borrow_mut().clear();
@@ -307,8 +331,12 @@ async fn receive_until_end(port: &Port, conn: &Conn, cutter: &mut Cutter) -> End
         if conn.closing.get() {
             return Ended::Gone;
         }
-        if conn.stream.readable().await.is_err() || conn.closing.get() {
+        let readable = conn.stream.readable().await;
+        if conn.closing.get() {
             return Ended::Gone;
+        }
+        if readable.is_err() {
+            return Ended::ByPeer;
         }
         // Asked for once there is something to read: an idle connection holds nothing.
         let room = cutter.room().len();
@@ -319,7 +347,7 @@ async fn receive_until_end(port: &Port, conn: &Conn, cutter: &mut Cutter) -> End
             continue;
         };
         match read(conn.stream.get_ref(), &mut cutter.room()[..granted]) {
-            Ok(0) => return Ended::Gone,
+            Ok(0) => return Ended::ByPeer,
             Ok(bytes) => {
                 // SAFETY: the kernel wrote that many at the start of the room.
                 unsafe { cutter.received(bytes) };
@@ -329,7 +357,7 @@ async fn receive_until_end(port: &Port, conn: &Conn, cutter: &mut Cutter) -> End
             }
             Err(error) => match error.kind() {
                 io::ErrorKind::WouldBlock | io::ErrorKind::Interrupted => cutter.rest(),
-                _ => return Ended::Gone,
+                _ => return Ended::ByPeer,
             },
         }
     }

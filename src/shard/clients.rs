@@ -69,6 +69,16 @@ impl Shard {
         self.clients.enter_ring(conn);
     }
 
+    /// What came in before the end is still taken: a producer with `acks=0` that sends and closes
+    /// has no other way to learn that its last batches arrived than that TCP took them.
+    pub(super) fn on_ended(&mut self, now: Now, conn: ConnId, out: &mut Effects) {
+        let Some(connection) = self.clients.conns.get_mut(&conn) else { return };
+        connection.ended = true;
+        if connection.is_over() || self.stopping {
+            self.close(now, conn, CloseReason::Ended, out);
+        }
+    }
+
     /// The connection is gone: its requests are forgotten, what they asked may still be done.
     pub(super) fn on_closed(&mut self, now: Now, conn: ConnId, out: &mut Effects) {
         let Some(connection) = self.clients.conns.remove(&conn) else { return };
@@ -117,6 +127,9 @@ impl Shard {
                 // It comes back with its next frame, or when an answer has left.
                 connection.in_ring = false;
                 connection.deficit = 0;
+                if connection.is_over() {
+                    self.close(now, conn, CloseReason::Ended, out);
+                }
                 return;
             };
             let must_wait = connection.next_frame().is_some_and(|frame| {

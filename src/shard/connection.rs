@@ -37,6 +37,8 @@ pub(super) struct Connection {
     first_slot: u64,
     pub(super) outbox: Outbox,
     paused: bool,
+    /// Nothing more comes in; it is closed when its last frame was taken.
+    pub(super) ended: bool,
     /// When it last sent or was sent something, `Now::mono_us`.
     pub(super) active_us: u64,
 }
@@ -64,6 +66,7 @@ impl Connection {
             first_slot: 0,
             outbox: Outbox::default(),
             paused: false,
+            ended: false,
             active_us: now_us,
         }
     }
@@ -82,6 +85,11 @@ impl Connection {
         let frame = self.inbox.pop_front()?;
         self.inbox_bytes -= frame.len();
         Some(frame)
+    }
+
+    /// All that it will ever send was taken.
+    pub(super) fn is_over(&self) -> bool {
+        self.ended && self.inbox.is_empty()
     }
 
     /// Whether there is another request, and it may be taken: it has a place for the answer, the

@@ -72,6 +72,7 @@ impl Shard {
             Event::Accepted { conn, listener, .. } => self.on_accepted(now, conn, listener),
             Event::Received { conn, frame } => self.on_received(now, conn, frame, out),
             Event::Sent { conn, bytes } => self.on_sent(now, conn, bytes),
+            Event::Ended { conn } => self.on_ended(now, conn, out),
             Event::Closed { conn } => self.on_closed(now, conn, out),
             Event::Mesh { from, message } => match message {
                 Message::Asks(asks) => self.on_asks(now, from, asks, out),

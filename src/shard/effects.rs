@@ -57,6 +57,8 @@ impl Part {
 /// Why the broker closes a connection; goes into one log line with who it was.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum CloseReason {
+    /// The client ended it, and all that it sent before was taken.
+    Ended,
     /// Bytes that are no request, with what was wrong.
     Malformed(String),
     /// A request longer than `socket.request.max.bytes`.

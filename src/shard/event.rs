@@ -23,6 +23,9 @@ pub enum Event {
     Received { conn: ConnId, frame: Bytes },
     /// The socket took `bytes` of what was sent to it.
     Sent { conn: ConnId, bytes: usize },
+    /// Nothing more will be received from the connection: its peer sent a FIN or reset it. The
+    /// shard takes what has come in, then closes the connection.
+    Ended { conn: ConnId },
     /// The connection is gone, by its peer, by an error, or because the shard closed it.
     Closed { conn: ConnId },
     /// Another shard of this process said something.

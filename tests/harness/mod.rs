@@ -219,7 +219,7 @@ impl TestNode {
     /// The client hangs up.
     pub fn hang_up(&mut self, conn: ConnId) {
         let shard = self.wires[&conn].shard;
-        self.cores[usize::from(shard)].events.push_back(Event::Closed { conn });
+        self.cores[usize::from(shard)].events.push_back(Event::Ended { conn });
         self.run();
     }
 

@@ -246,3 +246,37 @@ fn small_requests_pass_large_ones() {
     assert_eq!(answer.responses[0].partition_responses[0].base_offset, 0);
     assert_eq!(large.answers::<ProduceRequest>(&mut node, 9).len(), 4);
 }
+
+#[test]
+fn what_a_client_sent_before_it_hung_up_is_taken() {
+    let mut node = TestNode::single();
+    node.create_topic("t", 1, &[]);
+    let mut client = node.connect(0);
+    for _ in 0..3 {
+        client.send(&mut node, 9, &produce_request("t", 0, batch(1), 0));
+    }
+    // In the same turn as the last of them.
+    node.hang_up(client.conn);
+    assert_eq!(node.closed(client.conn), Some(&CloseReason::Ended));
+    let mut other = node.connect(0);
+    assert_eq!(other.fetch(&mut node, "t", 0, 0).high_watermark, 3);
+}
+
+#[test]
+fn a_client_that_hung_up_while_its_requests_are_held_is_closed_when_they_were_taken() {
+    let mut node = TestNode::single();
+    node.create_topic("t", 1, &[]);
+    node.hold_disk = true;
+    let mut client = node.connect(0);
+    let count = i64::try_from(limits::UNDURABLE_BYTES_MAX / batch(1000).len() + 3).expect("few");
+    for _ in 0..count {
+        client.send(&mut node, 9, &produce_request("t", 0, batch(1000), 0));
+    }
+    node.hang_up(client.conn);
+    assert_eq!(node.closed(client.conn), None, "the disk is behind: some are not taken yet");
+    node.hold_disk = false;
+    node.run();
+    assert_eq!(node.closed(client.conn), Some(&CloseReason::Ended));
+    let mut other = node.connect(0);
+    assert_eq!(other.fetch(&mut node, "t", 0, 0).high_watermark, count * 1000);
+}

@@ -53,6 +53,7 @@ impl Core for Echo {
                 out.released.push((conn, frame.len()));
                 out.sends.push((conn, Part::Bytes(frame)));
             }
+            Event::Ended { conn } => out.closes.push((conn, CloseReason::Ended)),
             Event::Closed { conn } => {
                 self.released.remove(&conn);
             }
@@ -195,6 +196,20 @@ fn lengths_that_lie_close_only_their_connection() {
     half.shutdown(Shutdown::Write).unwrap();
     assert!(ends(&mut half));
     echoes(&mut good, b"unharmed");
+    running.stop();
+}
+
+/// The stand-in answers what it received before it hears of the end, and then closes.
+#[test]
+fn what_was_sent_before_a_half_close_is_answered() {
+    let running = start(100, 64 * MIB);
+    let mut stream = running.connect();
+    let all: Vec<u8> = (0..100u8).flat_map(|number| framed(&[number; 1000])).collect();
+    stream.write_all(&all).unwrap();
+    stream.shutdown(Shutdown::Write).unwrap();
+    let mut back = Vec::new();
+    stream.read_to_end(&mut back).unwrap();
+    assert_eq!(back, all);
     running.stop();
 }
 
