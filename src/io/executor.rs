@@ -21,6 +21,7 @@ use crate::base::ShardId;
 use crate::base::StrandId;
 use crate::io::clock::Clock;
 use crate::io::disk::Disk;
+use crate::io::jobs::BLOCKING_THREADS;
 use crate::io::listener::ShardListeners;
 use crate::io::memory::DmaPool;
 use crate::io::mesh::Mesh;
@@ -36,10 +37,6 @@ use crate::shard::IntakeLimits;
 
 /// Submissions that a ring holds; also how many the executor makes before it looks around.
 const RING_DEPTH: usize = 1024;
-
-/// Threads for system calls that have no place in the ring, and for jobs. Not pinned: on the
-/// shard's own core they would stand in its way.
-const BLOCKING_THREADS: usize = 2;
 
 /// Pause between two looks around while a shard's files are opened and its rings connected.
 const PULSE: Duration = Duration::from_millis(1);
@@ -130,6 +127,7 @@ where
     C: Core + 'static,
     W: Watch + Send + 'static,
 {
+    // Blocking threads are not pinned: on the shard's own core they would stand in its way.
     let mut builder = LocalExecutorBuilder::new(Placement::Fixed(plan.cpu))
         .name(&format!("shard-{}", plan.shard.0))
         .io_memory(plan.frame_bytes.min(REGISTERED_MAX))

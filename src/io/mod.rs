@@ -14,6 +14,7 @@ mod executor;
 mod fatal;
 mod host;
 mod inbox;
+mod jobs;
 mod lateness;
 mod listener;
 mod memory;

@@ -3,14 +3,11 @@
 //! the next one begins after a pass of the reactor, so that sockets, disk and other shards are
 //! heard in between.
 
-use std::cell::Cell;
 use std::future::Future;
 use std::future::poll_fn;
 use std::io;
 use std::os::fd::FromRawFd;
 use std::os::fd::OwnedFd;
-use std::panic::AssertUnwindSafe;
-use std::panic::catch_unwind;
 use std::pin::Pin;
 use std::rc::Rc;
 use std::task::Poll;
@@ -27,6 +24,7 @@ use crate::io::disk::Disk;
 use crate::io::fatal::ExitStatus;
 use crate::io::fatal::exit_now;
 use crate::io::fatal::stop;
+use crate::io::jobs::Jobs;
 use crate::io::lateness::Lateness;
 use crate::io::lateness::PortFigures;
 use crate::io::listener::Accepting;
@@ -92,7 +90,7 @@ pub(crate) struct Turn<C, W> {
 pub(crate) struct State {
     lateness: Lateness,
     accepting: Option<Accepting>,
-    jobs: Rc<Cell<usize>>,
+    jobs: Rc<Jobs>,
     deadline: Option<u64>,
     ticked_us: u64,
     swept_us: u64,
@@ -112,7 +110,7 @@ impl State {
         Ok(Self {
             lateness: Lateness::new(),
             accepting: None,
-            jobs: Rc::default(),
+            jobs: Rc::new(Jobs::new()),
             deadline: None,
             ticked_us: 0,
             swept_us: 0,
@@ -196,7 +194,7 @@ impl<C: Core, W: Watch> Turn<C, W> {
 
     fn is_in_flight(&self) -> bool {
         self.disks.iter().any(|(_, disk)| disk.in_flight() > 0)
-            || self.state.jobs.get() > 0
+            || self.state.jobs.unfinished() > 0
             || self.port.is_sending()
             || self.mesh.is_backed_up()
     }
@@ -302,18 +300,11 @@ impl<C: Core, W: Watch> Turn<C, W> {
         self.port.wake_granted();
     }
 
-    /// Off this core. A panic there is thrown on here: the job's end would never come.
     fn start_job(&self, id: JobId, job: Job) {
         let (port, jobs) = (Rc::clone(&self.port), Rc::clone(&self.state.jobs));
-        jobs.set(jobs.get() + 1);
         glommio::spawn_local(async move {
-            let work = move || catch_unwind(AssertUnwindSafe(|| job.run()));
-            let ended = glommio::executor().spawn_blocking(work).await;
-            jobs.set(jobs.get() - 1);
-            match ended {
-                Ok(result) => port.inbox().push(Event::Job { job: id, result }),
-                Err(panic) => std::panic::resume_unwind(panic),
-            }
+            let result = jobs.run(move || job.run()).await;
+            port.inbox().push(Event::Job { job: id, result });
         })
         .detach();
     }
