@@ -34,6 +34,7 @@ use crate::io::probe_ring;
 use crate::io::start_executor;
 use crate::server::plan::Budget;
 use crate::server::store::Store;
+use crate::server::store::find_root;
 
 pub use failure::Failure;
 
@@ -46,16 +47,18 @@ pub fn serve(loaded: &Loaded) -> Result<(), Failure> {
     let host = inspect(config)?;
     let shards = config.shards.unwrap_or_else(|| host.shards());
     let budget = Budget::new(config, &host, shards)?;
-    let store = Store::open(config, loaded, shards)?;
-    let file_system = FileSystem::inspect(store.root(), config.storage_allow_copy_on_write)?;
+    let root = find_root(config)?;
+    let file_system = FileSystem::inspect(&root, config.storage_allow_copy_on_write)?;
+    let store = Store::open(root, config, loaded, shards)?;
     show(&host, shards, &budget, &file_system);
     let backlog = config.socket_listen_backlog_size;
     let bound = bind_all(&config.listeners, shards, config.shard_port_offset, backlog)?;
     let addresses = Addresses::of(config, &bound);
     let running = start(loaded, &host, &budget, &store, &file_system, bound)?;
     signals.obey(running.controls.clone()).map_err(Failure::Host)?;
-    running.wait_until_ready(shards)?;
-    addresses.show(begun);
+    if running.wait_until_ready(shards)? {
+        addresses.show(begun);
+    }
     running.wait_until_stopped()?;
     info!("server: stopped");
     drop(store);
@@ -157,18 +160,18 @@ struct Running {
 }
 
 impl Running {
-    fn wait_until_ready(&self, shards: u16) -> Result<(), Failure> {
+    /// False if the broker was told to stop before every shard was ready.
+    fn wait_until_ready(&self, shards: u16) -> Result<bool, Failure> {
         let mut ready = 0;
         while ready < shards {
             match self.told.recv() {
                 Ok(Told::Ready) => ready += 1,
-                // A signal came before everything was up.
-                Ok(Told::Stopped) => return Ok(()),
+                Ok(Told::Stopped) => return Ok(false),
                 Ok(Told::Failed { shard, what }) => return Err(Failure::Executor { shard, what }),
-                Err(_) => return Ok(()),
+                Err(_) => return Ok(false),
             }
         }
-        Ok(())
+        Ok(true)
     }
 
     fn wait_until_stopped(&self) -> Result<(), Failure> {

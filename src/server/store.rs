@@ -46,14 +46,14 @@ pub(super) struct Store {
 }
 
 impl Store {
-    pub(super) fn open(config: &Config, loaded: &Loaded, shards: u16) -> Result<Self, Failure> {
-        let root = PathBuf::from(&config.log_dirs);
-        let failed = |path: &Path| {
-            let path = path.to_owned();
-            move |source| Failure::Storage { path, source }
-        };
-        make_dir(&root).map_err(failed(&root))?;
-        let root = std::fs::canonicalize(&root).map_err(failed(&root))?;
+    /// Takes the data directory, and formats it if it is empty. It is one that [`find_root`] gave
+    /// and that can hold data.
+    pub(super) fn open(
+        root: PathBuf,
+        config: &Config,
+        loaded: &Loaded,
+        shards: u16,
+    ) -> Result<Self, Failure> {
         let lock = take_lock(&root)?;
         let path = root.join(MANIFEST);
         let manifest = match std::fs::read(&path) {
@@ -137,6 +137,13 @@ impl Store {
         }
         Ok(manifest)
     }
+}
+
+/// The data directory, made if it is missing; nothing is written into it.
+pub(super) fn find_root(config: &Config) -> Result<PathBuf, Failure> {
+    let root = PathBuf::from(&config.log_dirs);
+    let made = make_dir(&root).and_then(|()| std::fs::canonicalize(&root));
+    made.map_err(|source| Failure::Storage { path: root, source })
 }
 
 /// Gives every strand a shard, and every shard a strand of each lifetime: fewer shards than before
@@ -248,7 +255,7 @@ mod tests {
 
     fn open(dir: &Path, shards: u16) -> Result<Store, Failure> {
         let loaded = loaded(dir, None);
-        Store::open(&loaded.config, &loaded, shards)
+        Store::open(find_root(&loaded.config)?, &loaded.config, &loaded, shards)
     }
 
     fn each_shard_has_each_lifetime(store: &Store, shards: u16) {
@@ -310,7 +317,8 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         drop(open(dir.path(), 1).unwrap());
         let other = loaded(dir.path(), Some("9"));
-        let refused = Store::open(&other.config, &other, 1).unwrap_err().to_string();
+        let root = find_root(&other.config).unwrap();
+        let refused = Store::open(root, &other.config, &other, 1).unwrap_err().to_string();
         assert!(refused.contains("node.id 1, not 9"), "{refused}");
         let path = dir.path().join(MANIFEST);
         let mut bytes = std::fs::read(&path).unwrap();

@@ -62,6 +62,7 @@ fn a_directory_that_cannot_hold_data_is_refused() {
         let (status, text) = setup.refused_on(&path);
         assert_eq!(status, 69, "{text}");
         assert!(text.contains("forgets"), "{text}");
+        assert_eq!(fs::read_dir(&path).unwrap().count(), 0, "nothing was written into it");
     }
 }
 
