@@ -20,11 +20,10 @@ const MESH_WAITING_MAX: usize = 1024;
 #[derive(Debug)]
 pub(crate) struct Inbox {
     clock: Clock,
-    events: RefCell<VecDeque<Event>>,
+    /// Each with when it came in, in `Now::mono_us`.
+    events: RefCell<VecDeque<(u64, Event)>>,
     /// Messages of other shards among them.
     mesh: Cell<usize>,
-    /// When the oldest event came in, in `Now::mono_us`; known only while there is one.
-    since: Cell<u64>,
     turn: RefCell<Option<Waker>>,
     /// Tasks that drain rings and found no room.
     drains: RefCell<Vec<Waker>>,
@@ -36,7 +35,6 @@ impl Inbox {
             clock,
             events: RefCell::default(),
             mesh: Cell::new(0),
-            since: Cell::new(0),
             turn: RefCell::default(),
             drains: RefCell::default(),
         }
@@ -46,12 +44,7 @@ impl Inbox {
         if matches!(event, Event::Mesh { .. }) {
             self.mesh.set(self.mesh.get() + 1);
         }
-        let mut events = self.events.borrow_mut();
-        if events.is_empty() {
-            self.since.set(self.clock.mono_us());
-        }
-        events.push_back(event);
-        drop(events);
+        self.events.borrow_mut().push_back((self.clock.mono_us(), event));
         if let Some(turn) = self.turn.borrow_mut().take() {
             turn.wake();
         }
@@ -61,10 +54,7 @@ impl Inbox {
     pub(crate) fn take(&self, most: usize, into: &mut Vec<Event>) {
         let mut events = self.events.borrow_mut();
         let some = most.min(events.len());
-        into.extend(events.drain(..some));
-        if !events.is_empty() {
-            self.since.set(self.clock.mono_us());
-        }
+        into.extend(events.drain(..some).map(|(_, event)| event));
         drop(events);
         let drained = into.iter().filter(|event| matches!(event, Event::Mesh { .. })).count();
         self.mesh.set(self.mesh.get().saturating_sub(drained));
@@ -75,7 +65,7 @@ impl Inbox {
 
     /// When the oldest event came in, if one waits.
     pub(crate) fn waiting_since(&self) -> Option<u64> {
-        (!self.events.borrow().is_empty()).then(|| self.since.get())
+        self.events.borrow().front().map(|(since, _)| *since)
     }
 
     /// Ready when an event waits; else the turn is woken by the next one.
@@ -97,5 +87,30 @@ impl Inbox {
             Poll::Pending
         })
         .await;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+    use std::time::Instant;
+
+    use super::*;
+
+    #[test]
+    fn what_a_turn_leaves_behind_has_waited_since_it_came() {
+        let inbox = Inbox::new(Clock::start());
+        for _ in 0..3 {
+            inbox.push(Event::Tick);
+        }
+        let pushed = inbox.clock.mono_us();
+        let begun = Instant::now();
+        while begun.elapsed() < Duration::from_millis(1) {}
+        let mut taken = Vec::new();
+        inbox.take(2, &mut taken);
+        assert_eq!(taken.len(), 2);
+        assert!(inbox.waiting_since().is_some_and(|since| since <= pushed));
+        inbox.take(2, &mut taken);
+        assert_eq!((taken.len(), inbox.waiting_since()), (3, None));
     }
 }
