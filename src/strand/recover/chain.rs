@@ -266,3 +266,6 @@ enum Behind {
     Later(ExtentHeader),
     Slot,
 }
+
+#[cfg(test)]
+mod tests;

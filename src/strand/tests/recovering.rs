@@ -14,6 +14,8 @@ use crate::strand::Op;
 use crate::strand::PlacedRun;
 use crate::strand::Slot;
 use crate::strand::StrandConfig;
+use crate::strand::extents::Extent;
+use crate::strand::extents::Life;
 
 /// All runs stay in memory, where a test can compare them.
 fn config() -> StrandConfig {
@@ -245,6 +247,31 @@ fn a_torn_header_without_frames_is_free() {
     write_some(&mut bench, 3);
     let before = state(&bench);
     bench.disk.extent_mut(1)[..600].fill(0x55);
+    let bench = restarted(bench);
+    assert_eq!(damage(&bench), vec![]);
+    assert_eq!(state(&bench), before);
+}
+
+#[test]
+fn a_torn_header_over_a_recycled_use_is_free() {
+    let mut bench = fresh();
+    for round in 1..=12 {
+        write_some(&mut bench, 10);
+        for partition in (0..3).map(PartitionId) {
+            let end = bench.strand.log(partition).unwrap().end();
+            bench.strand.move_start(partition, end).unwrap();
+        }
+        bench.pass(2_000_000 * round);
+        bench.run();
+    }
+    assert!(bench.strand.figures().recycled > 0);
+    bench.strand.shutdown(bench.now, &mut bench.out);
+    bench.run();
+    let recycled = |extent: &Extent| extent.life == Life::Ready && extent.use_number > 0;
+    let (free, _) = bench.strand.extents.iter().find(|(_, extent)| recycled(extent)).unwrap();
+    assert!(!frames_of(&bench, free.0).is_empty(), "recycling zeroes nothing");
+    let before = state(&bench);
+    bench.disk.extent_mut(free.0)[..600].fill(0x55);
     let bench = restarted(bench);
     assert_eq!(damage(&bench), vec![]);
     assert_eq!(state(&bench), before);
