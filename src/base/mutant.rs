@@ -1,4 +1,4 @@
-//! Planted bugs (storage.md, section 8). One build with `--cfg mutant` holds all of them and one is
+//! Planted bugs (storage.md, section 8). One build with `STRANDLOG_PLANT=1` holds all of them and one is
 //! chosen at run time; the product's build has none: there `is_on` is a constant `false`.
 
 macro_rules! mutants {

@@ -22,7 +22,7 @@ pub struct Launch {
     pub shards: u16,
     /// More arguments for `serve`.
     pub flags: Vec<String>,
-    /// Environment variables. `STRANDLOG_MUTANT` plants a bug in a build with `--cfg mutant`.
+    /// Environment variables. `STRANDLOG_MUTANT` plants a bug in a build with `STRANDLOG_PLANT=1`.
     pub variables: Vec<(String, String)>,
 }
 

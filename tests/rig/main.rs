@@ -32,7 +32,7 @@ struct Arguments {
     /// Chooses the instants and the load.
     #[arg(long, default_value_t = 1)]
     seed: u64,
-    /// A build with `--cfg mutant`: must lose something within the rounds when it acknowledges at
+    /// A build with `STRANDLOG_PLANT=1`: must lose something within the rounds when it acknowledges at
     /// submission, and must be late without its heartbeat.
     #[arg(long)]
     mutant_binary: Option<PathBuf>,
