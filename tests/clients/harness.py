@@ -6,6 +6,7 @@
 
 import os
 import pathlib
+import random
 import shutil
 import signal
 import socket
@@ -20,11 +21,21 @@ READY_SECONDS = 60
 
 
 def free_port():
-    """A port of the system's choosing. It has to be known before the start, since a broker that is
-    started again must listen where its clients look for it."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
+    """A free port that stays free while its broker is down.
+
+    It must be known before the start, since a broker that is started again must listen where its clients look for it;
+    and it, and the cores' ports above it, must lie below the range from which the kernel gives clients theirs: a
+    client that tries to connect to a dead broker's port within that range can be given that very port.
+    """
+    while True:
+        port = random.randrange(12_000, 30_000)
+        try:
+            for taken in (port, port + 1000, port + 1001):
+                with socket.socket() as probe:
+                    probe.bind(("127.0.0.1", taken))
+            return port
+        except OSError:
+            continue
 
 
 class Broker:

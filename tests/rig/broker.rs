@@ -2,7 +2,6 @@
 
 use std::fs::File;
 use std::net::TcpListener;
-use std::net::TcpStream;
 use std::path::Path;
 use std::path::PathBuf;
 use std::process::Child;
@@ -29,11 +28,25 @@ pub struct Launch {
 /// A running broker; dropped, it is killed.
 pub struct Broker(Child);
 
+/// A free port that stays free while its broker is down. It must be known before the first start,
+/// since clients look for the second there; and it, and the cores' ports above it, must lie below
+/// the range from which the kernel gives clients theirs: a client that tries to connect to a
+/// dead broker's port within that range can be given that very port.
+fn lasting_port() -> u16 {
+    const CORE_PORTS: u16 = 1000;
+    let mut rng = strandlog::base::Rng::new(u64::from(std::process::id()));
+    let is_free = |port: u16| TcpListener::bind(("127.0.0.1", port)).is_ok();
+    loop {
+        let port = 12_000 + rng.below(18_000) as u16;
+        if is_free(port) && is_free(port + CORE_PORTS) && is_free(port + CORE_PORTS + 1) {
+            return port;
+        }
+    }
+}
+
 impl Launch {
     pub fn new(binary: &Path, dir: &Path, data: PathBuf) -> Self {
-        // The port must be known before the first start, since clients look for the second there.
-        let probe = TcpListener::bind("127.0.0.1:0").expect("a port on loopback");
-        let port = probe.local_addr().expect("a bound socket").port();
+        let port = lasting_port();
         let log = dir.join("broker.log");
         Self {
             binary: binary.to_owned(),
@@ -50,8 +63,9 @@ impl Launch {
         format!("127.0.0.1:{}", self.port)
     }
 
-    /// Starts it and waits until it takes connections.
+    /// Starts it and waits until it says that it is ready.
     pub fn start(&self) -> Broker {
+        let said = std::fs::read(&self.log).map_or(0, |log| log.len());
         let log = File::options().create(true).append(true).open(&self.log).expect("a log file");
         let mut command = Command::new(&self.binary);
         command
@@ -66,7 +80,7 @@ impl Launch {
             .stderr(Stdio::from(log));
         let mut child = command.spawn().expect("the broker's binary");
         let began = Instant::now();
-        while TcpStream::connect(self.address()).is_err() {
+        while !self.said_since(said).contains("strandlog ready") {
             if let Some(status) = child.try_wait().expect("a child of ours") {
                 panic!("the broker stopped with {status}:\n{}", self.last_lines());
             }
@@ -74,6 +88,11 @@ impl Launch {
             std::thread::park_timeout(Duration::from_millis(10));
         }
         Broker(child)
+    }
+
+    fn said_since(&self, position: usize) -> String {
+        let log = std::fs::read(&self.log).unwrap_or_default();
+        String::from_utf8_lossy(log.get(position..).unwrap_or_default()).into_owned()
     }
 
     pub fn last_lines(&self) -> String {
