@@ -17,6 +17,7 @@ use std::os::fd::FromRawFd;
 use std::os::fd::OwnedFd;
 use std::rc::Rc;
 use std::time::Duration;
+use std::time::Instant;
 
 use glommio::io::PollableFd;
 use glommio::timer::sleep;
@@ -172,8 +173,29 @@ fn resolve(listener: &ListenerAddress) -> io::Result<SocketAddr> {
     found.next().ok_or_else(|| io::Error::from_raw_os_error(libc::EADDRNOTAVAIL))
 }
 
-/// A socket that is bound, that listens if there is a `backlog`, and that does not block.
+/// How long a taken port is tried: the ring of a process that was killed holds its sockets until
+/// the kernel has torn it down, which is after the process is gone.
+const BIND_PATIENCE: Duration = Duration::from_secs(3);
+
+const BIND_PAUSE: Duration = Duration::from_millis(10);
+
+/// As [`bind_once`], and patient where the port is taken.
 fn bind(address: SocketAddr, shared: bool, backlog: Option<i32>) -> io::Result<TcpListener> {
+    let begun = Instant::now();
+    loop {
+        match bind_once(address, shared, backlog) {
+            Err(error)
+                if error.kind() == io::ErrorKind::AddrInUse && begun.elapsed() < BIND_PATIENCE =>
+            {
+                std::thread::sleep(BIND_PAUSE);
+            }
+            done => return done,
+        }
+    }
+}
+
+/// A socket that is bound, that listens if there is a `backlog`, and that does not block.
+fn bind_once(address: SocketAddr, shared: bool, backlog: Option<i32>) -> io::Result<TcpListener> {
     let family = if address.is_ipv6() { libc::AF_INET6 } else { libc::AF_INET };
     let kind = libc::SOCK_STREAM | libc::SOCK_NONBLOCK | libc::SOCK_CLOEXEC;
     // SAFETY: a system call without pointers.
