@@ -243,10 +243,6 @@ impl Commit {
         self.waiting_bytes
     }
 
-    pub(super) fn in_flight(&self) -> usize {
-        self.in_flight.len()
-    }
-
     /// Nothing gathers, waits or is on its way.
     pub(super) fn is_idle(&self) -> bool {
         self.gathering.is_empty() && self.closed.is_empty() && self.in_flight.is_empty()

@@ -5,7 +5,6 @@ use std::collections::BTreeSet;
 
 use crate::base::Now;
 use crate::base::Pool;
-use crate::strand::ExtentId;
 use crate::strand::Fatal;
 use crate::strand::File;
 use crate::strand::INDEX_USES_MAX;
@@ -124,11 +123,5 @@ impl Strand {
             let op = Op::Remove { file: File::Index(index) };
             self.ops.issue(Purpose::RemoveIndex { index }, op, out);
         }
-    }
-
-    /// The extent of a use, if the use still counts.
-    pub(super) fn place_of(&self, use_number: u64) -> Option<Use> {
-        let extent: ExtentId = self.extents.of_use(use_number)?;
-        Some(Use { number: use_number, extent })
     }
 }

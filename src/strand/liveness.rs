@@ -66,6 +66,7 @@ impl Strand {
         self.sweep_next(out);
     }
 
+    /// When what may have died since the last sweep is looked at.
     pub(super) fn sweep_deadline(&self) -> Option<u64> {
         let is_wanted = self.space.has_changed && !self.liveness.is_running();
         is_wanted.then(|| self.liveness.last_us.saturating_add(SWEEP_INTERVAL_US))

@@ -174,7 +174,8 @@ impl Strand {
         }
     }
 
-    /// Timers: R6, checkpoints, preparation of extents.
+    /// Timers: R6 and preparation of extents. The `commit` that ends the turn goes on with
+    /// checkpoints, the sweep and evacuation.
     pub fn on_tick(&mut self, now: Now, out: &mut Output) {
         if !self.is_running() {
             return;
@@ -191,7 +192,13 @@ impl Strand {
         if !self.is_running() {
             return None;
         }
-        let deadlines = [self.quiet.deadline(), self.checkpoints.deadline(), self.space_deadline()];
+        let deadlines = [
+            self.quiet.deadline(),
+            self.checkpoints.deadline(),
+            self.space_deadline(),
+            self.sweep_deadline(),
+            self.evacuation_deadline(),
+        ];
         deadlines.into_iter().flatten().min()
     }
 

@@ -87,7 +87,7 @@ pub(in crate::strand) fn chain(
         .recorded
         .values()
         .map(|record| Use { number: record.use_number, extent: record.extent });
-    let all = all.chain(walk.later.values().map(|header| place_of(header)));
+    let all = all.chain(walk.later.values().map(place_of));
     let void = all.filter(|place| !counts(place)).collect();
     Chain { links, void, gone, highest_use, highest_start: highest_start.max(head.start) }
 }
