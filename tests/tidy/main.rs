@@ -183,7 +183,8 @@ fn one_import_a_line() {
     let mut complaints = Vec::new();
     for file in rust_files() {
         for (index, line) in read(&file).lines().enumerate() {
-            let import = line.trim_start().strip_prefix("pub ").unwrap_or(line.trim_start());
+            let line = line.trim_start();
+            let import = line.strip_prefix("pub ").unwrap_or(line);
             if import.starts_with("use ") && import.contains('{') {
                 complaints.push(format!("{}:{}: {line}", file.display(), index + 1));
             }

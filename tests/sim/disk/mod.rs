@@ -244,7 +244,8 @@ impl Disk {
                 self.check_no_overlap(strand, *file, *position, end);
             }
             Op::Read { file, position, bytes } => {
-                let aligned = position % PAGE as u64 == 0 && *bytes as usize % PAGE == 0;
+                let aligned =
+                    position.is_multiple_of(PAGE as u64) && (*bytes as usize).is_multiple_of(PAGE);
                 assert!(aligned && *bytes > 0, "contract: unaligned read of {file:?}");
                 let Some(inode) = self.names.get(&(strand, *file)) else { return };
                 let index = matches!(file, File::Index(_));
