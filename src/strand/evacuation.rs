@@ -108,11 +108,12 @@ impl Strand {
             self.choose_victim(out);
         }
         let Some(mut victim) = self.evacuation.victim.take() else { return };
-        if matches!(victim.step, Step::Copy) {
-            self.read_survivors(now, &mut victim, out);
-        }
         let goes_on = match victim.step {
-            Step::Trailer | Step::Footer(_) | Step::Copy | Step::Window { .. } => true,
+            Step::Trailer | Step::Footer(_) | Step::Window { .. } => true,
+            Step::Copy => {
+                self.read_survivors(now, &mut victim, out);
+                true
+            }
             Step::Push { start, ref block } => {
                 let block = block.clone();
                 self.push_survivors(now, &mut victim, start, &block, out)
@@ -122,12 +123,6 @@ impl Strand {
         if goes_on {
             self.evacuation.victim = Some(victim);
         }
-    }
-
-    /// When copying goes on by itself. A turn leaves it in the future, or waits for an outcome.
-    pub(super) fn evacuation_deadline(&self) -> Option<u64> {
-        let victim = self.evacuation.victim.as_ref()?;
-        matches!(victim.step, Step::Copy).then_some(self.evacuation.paced_until)
     }
 
     /// The sealed use whose copy costs least, if room is needed and it is worth it.
@@ -321,7 +316,7 @@ impl Strand {
             victim.survivors.pop_front();
         }
         let per_second = self.config.evacuation_bytes_per_second.max(1);
-        let pause = (copied.saturating_mul(1_000_000) / per_second).max(1);
+        let pause = copied.saturating_mul(1_000_000) / per_second;
         self.evacuation.paced_until = now.mono_us.saturating_add(pause);
         victim.step = Step::Copy;
         true

@@ -66,12 +66,6 @@ impl Strand {
         self.sweep_next(out);
     }
 
-    /// When what may have died since the last sweep is looked at.
-    pub(super) fn sweep_deadline(&self) -> Option<u64> {
-        let is_wanted = self.space.has_changed && !self.liveness.is_running();
-        is_wanted.then(|| self.liveness.last_us.saturating_add(SWEEP_INTERVAL_US))
-    }
-
     /// Whether offsets `from..to` of a partition, as a whole, are still in its log.
     pub(super) fn is_live(&self, partition: PartitionId, from: Offset, to: Offset) -> bool {
         self.logs.get(&partition).is_some_and(|log| to > log.start() && from < log.end())

@@ -174,8 +174,7 @@ impl Strand {
         }
     }
 
-    /// Timers: R6 and preparation of extents. The `commit` that ends the turn goes on with
-    /// checkpoints, the sweep and evacuation.
+    /// Timers: R6, checkpoints, preparation of extents.
     pub fn on_tick(&mut self, now: Now, out: &mut Output) {
         if !self.is_running() {
             return;
@@ -192,13 +191,7 @@ impl Strand {
         if !self.is_running() {
             return None;
         }
-        let deadlines = [
-            self.quiet.deadline(),
-            self.checkpoints.deadline(),
-            self.space_deadline(),
-            self.sweep_deadline(),
-            self.evacuation_deadline(),
-        ];
+        let deadlines = [self.quiet.deadline(), self.checkpoints.deadline(), self.space_deadline()];
         deadlines.into_iter().flatten().min()
     }
 

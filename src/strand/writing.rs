@@ -46,14 +46,13 @@ impl Strand {
         if !self.is_writing() {
             return;
         }
-        // What these take in or want is written below, in the same turn: none may follow.
-        self.sweep(now, out);
-        self.evacuate(now, out);
         self.write_footers(pool, out);
-        while self.commit_one(pool, out) {}
+        while self.commit_one(now, pool, out) {}
+        self.sweep(now, out);
         self.index(now, pool, out);
         self.checkpoint(now, pool, out);
         self.prepare(now, out);
+        self.evacuate(now, out);
         if std::mem::take(&mut self.space.was_refused) {
             self.note_full(true, out);
         } else if self.full_is_over() {
@@ -61,7 +60,7 @@ impl Strand {
         }
     }
 
-    fn commit_one(&mut self, pool: &mut dyn Pool, out: &mut Output) -> bool {
+    fn commit_one(&mut self, now: Now, pool: &mut dyn Pool, out: &mut Output) -> bool {
         let Some(next) = self.commit.next() else { return false };
         let (use_number, sequence, seals) = (next.use_number, next.sequence, next.seals);
         let bytes = next.frame_bytes();
@@ -75,7 +74,7 @@ impl Strand {
         if !seals {
             let Some(memory) = pool.take(bytes) else { return false };
             let waiting = self.commit.take();
-            self.issue(opened.place, waiting, memory, out);
+            self.issue(now, opened.place, waiting, memory, out);
             return true;
         }
         let Some(extent) = self.extents.ready() else { return false };
@@ -87,7 +86,7 @@ impl Strand {
         let next_use = self.commit.first_unopened().expect("a sealed use has a successor");
         let seal = Entry::Seal { extent, use_number: next_use };
         waiting.frame.push(seal, bytes::Bytes::new());
-        self.issue(opened.place, waiting, memory, out);
+        self.issue(now, opened.place, waiting, memory, out);
         let predecessor = Predecessor {
             extent: opened.place.extent,
             use_number,
@@ -145,6 +144,7 @@ impl Strand {
 
     fn issue(
         &mut self,
+        now: Now,
         place: Use,
         waiting: Waiting,
         mut memory: Box<dyn crate::base::MemoryMut>,
@@ -163,7 +163,7 @@ impl Strand {
         };
         let table = waiting.frame.encode(&stamp, &self.identity.key, memory.bytes_mut());
         let block = memory.freeze();
-        self.quiet.issued(!waiting.frame.is_empty());
+        self.quiet.issued(now, !waiting.frame.is_empty());
         self.figures.frames += 1;
         self.figures.frame_bytes += block.len() as u64;
         let purpose = Purpose::Frame { sequence: waiting.sequence };
@@ -194,9 +194,6 @@ impl Strand {
         }
         if self.commit.durable() > before || Mutant::AckAtSubmission.is_on() {
             out.notices.push(Notice::Durable { sequence: self.commit.durable() });
-        }
-        if self.commit.is_idle() {
-            self.quiet.began(now);
         }
     }
 
