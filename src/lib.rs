@@ -7,6 +7,7 @@ pub mod io;
 pub mod kafka;
 pub mod api;
 pub mod shard;
+pub mod group;
 pub mod partition;
 pub mod metadata;
 pub mod log;

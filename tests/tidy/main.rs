@@ -41,9 +41,10 @@ const IMPORTS: &[(&str, &[&str])] = &[
     ("log", &["base", "record", "strand"]),
     ("strand", &["base", "record", "log", "shard"]),
     ("metadata", &["base", "record"]),
-    ("api", &["base", "record", "metadata", "log"]),
+    ("group", &["base"]),
+    ("api", &["base", "record", "metadata", "log", "group"]),
     ("partition", &["base", "record", "log", "strand", "api", "metadata", "shard"]),
-    ("kafka", &["base", "record", "api", "metadata", "log", "shard"]),
+    ("kafka", &["base", "record", "api", "metadata", "log", "shard", "group"]),
 ];
 
 fn files_below(dir: &str, ending: &str) -> Vec<PathBuf> {

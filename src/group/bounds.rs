@@ -1,0 +1,29 @@
+//! What bounds a coordinator beside its configuration.
+
+/// Longest name of a group or member and longest `group.instance.id`, in bytes: Kafka's records
+/// hold no longer string.
+pub const NAME_BYTES_MAX: usize = i16::MAX as usize;
+
+/// Bytes of a client id that become part of the ids of its members.
+pub const CLIENT_ID_BYTES_MAX: usize = 1_024;
+
+/// Protocols that a member may offer.
+pub const PROTOCOLS_MAX: usize = 1_024;
+
+/// How long a member may wait for the end of its first join, in milliseconds (Kafka's
+/// `classicGroupNewMemberJoinTimeoutMs`): it sends no heartbeats meanwhile.
+pub const FIRST_JOIN_MS_MAX: i32 = 5 * 60 * 1_000;
+
+/// Groups that one step of the search for expired offsets looks at.
+pub const EXPIRY_GROUPS: usize = 64;
+
+/// Between two steps of a search that is not over, in microseconds.
+pub const EXPIRY_PAUSE_US: u64 = 100_000;
+
+/// Bytes of a batch where what is written may as well be several; a larger record alone is more.
+pub const BATCH_BYTES: usize = 128 << 10;
+
+/// Bytes that a group, an offset and a member take up beside their names, about.
+pub(super) const GROUP_BYTES: usize = 512;
+pub(super) const OFFSET_BYTES: usize = 96;
+pub(super) const MEMBER_BYTES: usize = 256;

@@ -1,0 +1,126 @@
+//! What is asked of a coordinator.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+
+use crate::base::Offset;
+use crate::base::ShardId;
+use crate::base::TopicId;
+
+/// Who waits for an answer: a part of a request at its home shard.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub struct Ticket {
+    pub home: ShardId,
+    pub request: u64,
+    pub part: u32,
+}
+
+/// One thing asked of one group.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Command {
+    Join(Join),
+    Sync(Sync),
+    Heartbeat(Presence),
+    Leave(Vec<Leaving>),
+    Commit(Commit),
+    FetchOffsets(FetchOffsets),
+    Describe,
+    /// Delete the group and all its offsets.
+    Delete,
+    DeleteOffsets(Vec<TopicPartitions>),
+}
+
+/// A member wants to be in the next generation.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Join {
+    /// Empty: it has none yet.
+    pub member: Arc<str>,
+    /// `group.instance.id`.
+    pub instance: Option<Arc<str>>,
+    pub client_id: Arc<str>,
+    pub client_host: Arc<str>,
+    pub session_timeout_ms: i32,
+    pub rebalance_timeout_ms: i32,
+    pub protocol_type: Arc<str>,
+    /// By falling preference.
+    pub protocols: Vec<Protocol>,
+    /// A member without an id is told one first, and joins again with it (KIP-394).
+    pub must_know_id: bool,
+    /// The leader can be told to keep its assignment (KIP-814).
+    pub may_skip_assignment: bool,
+}
+
+/// A protocol that a member speaks, with what it says of itself in it: opaque.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Protocol {
+    pub name: Arc<str>,
+    pub metadata: Bytes,
+}
+
+/// Who a member says it is.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Presence {
+    pub member: Arc<str>,
+    pub instance: Option<Arc<str>>,
+    pub generation: i32,
+}
+
+/// A member wants its assignment; the leader brings everybody's.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Sync {
+    pub who: Presence,
+    /// `None`: it does not say.
+    pub protocol_type: Option<Arc<str>>,
+    pub protocol: Option<Arc<str>>,
+    pub assignments: Vec<(Arc<str>, Bytes)>,
+}
+
+/// A member that leaves, by its id, or by its `group.instance.id` where the id is empty.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Leaving {
+    pub member: Arc<str>,
+    pub instance: Option<Arc<str>>,
+}
+
+/// Offsets to be kept.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Commit {
+    /// Generation -1: no member, but somebody who only keeps offsets here.
+    pub who: Presence,
+    /// How long they are to be kept whatever the group does; `None`: as long as all others.
+    pub retention_ms: Option<i64>,
+    /// The asker knows the code for a group that does not exist.
+    pub knows_missing_groups: bool,
+    pub topics: Vec<CommitTopic>,
+}
+
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct CommitTopic {
+    pub topic: Arc<str>,
+    pub id: TopicId,
+    pub partitions: Vec<CommitPartition>,
+}
+
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct CommitPartition {
+    pub partition: i32,
+    pub offset: Offset,
+    /// -1: not known.
+    pub leader_epoch: i32,
+    pub metadata: Arc<str>,
+}
+
+/// Which offsets are wanted; `None`: all of the group.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct FetchOffsets {
+    pub topics: Option<Vec<TopicPartitions>>,
+}
+
+/// Partitions of a topic. An id tells topics of one name apart; [`TopicId::NONE`]: by name alone.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct TopicPartitions {
+    pub topic: Arc<str>,
+    pub id: TopicId,
+    pub partitions: Vec<i32>,
+}
