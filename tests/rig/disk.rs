@@ -32,6 +32,7 @@ use fuser::ReplyWrite;
 use fuser::Request;
 use fuser::WriteFlags;
 
+use crate::platter::Life;
 use crate::platter::Platter;
 
 const DISK: INodeNo = INodeNo(2);
@@ -45,7 +46,7 @@ pub fn lock(platter: &SharedPlatter) -> MutexGuard<'_, Platter> {
     platter.lock().expect("nobody panics with the platter in hand")
 }
 
-struct OneFile(SharedPlatter);
+struct OneFile(SharedPlatter, Life);
 
 impl OneFile {
     fn attributes(&self, inode: INodeNo) -> FileAttr {
@@ -102,7 +103,7 @@ impl Filesystem for OneFile {
         _: Option<LockOwner>,
         reply: ReplyData,
     ) {
-        let data = lock(&self.0).read(offset, size as usize);
+        let data = lock(&self.0).read(self.1, offset, size as usize);
         match data {
             Ok(data) => reply.data(&data),
             Err(_) => reply.error(Errno::EIO),
@@ -121,7 +122,7 @@ impl Filesystem for OneFile {
         _: Option<LockOwner>,
         reply: ReplyWrite,
     ) {
-        let written = lock(&self.0).write(offset, data);
+        let written = lock(&self.0).write(self.1, offset, data);
         match written {
             Ok(()) => reply.written(data.len() as u32),
             Err(_) => reply.error(Errno::EIO),
@@ -134,7 +135,7 @@ impl Filesystem for OneFile {
     }
 
     fn fsync(&self, _: &Request, _: INodeNo, _: FileHandle, _: bool, reply: ReplyEmpty) {
-        let flushed = lock(&self.0).flush();
+        let flushed = lock(&self.0).flush(self.1);
         match flushed {
             Ok(()) => reply.ok(),
             Err(_) => reply.error(Errno::EIO),
@@ -155,12 +156,13 @@ pub struct Rig {
 impl Rig {
     /// Powers the disk on and mounts it below `dir`; `format` makes a file system first.
     pub fn power_on(platter: &SharedPlatter, dir: &Path, format: bool) -> Self {
-        lock(platter).power_on();
+        let life = lock(platter).power_on();
         let (fuse_dir, mount) = (dir.join("fuse"), dir.join("mnt"));
         std::fs::create_dir_all(&fuse_dir).expect("a directory in a temporary one");
         std::fs::create_dir_all(&mount).expect("a directory in a temporary one");
-        let session = fuser::spawn_mount(OneFile(platter.clone()), &fuse_dir, &Config::default())
-            .expect("FUSE: needs root and /dev/fuse");
+        let session =
+            fuser::spawn_mount(OneFile(platter.clone(), life), &fuse_dir, &Config::default())
+                .expect("FUSE: needs root and /dev/fuse");
         let disk = fuse_dir.join(DISK_NAME);
         let loop_device = run("losetup", &["--find", "--show", path(&disk)]).trim().to_owned();
         if format {

@@ -7,6 +7,7 @@ use std::sync::atomic::AtomicBool;
 use std::sync::atomic::AtomicU64;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
+use std::time::Instant;
 
 use rdkafka::ClientConfig;
 use rdkafka::ClientContext;
@@ -30,6 +31,9 @@ use strandlog::base::Rng;
 
 pub const TOPICS: [&str; 2] = ["orders", "audit"];
 pub const PARTITIONS: i32 = 6;
+/// How fast records are offered: enough that a write is always under way, and little enough that
+/// all rounds together fit the rig's disk and are read back in a moment, on any machine.
+const RECORDS_PER_MS: u128 = 60;
 
 /// A record's number, unique over the whole run, is the first eight bytes of its value.
 pub type Number = u64;
@@ -84,7 +88,8 @@ pub fn create_topics(address: &str) {
 }
 
 impl Load {
-    /// Writes records numbered from `first`, idempotently, as fast as they are taken.
+    /// Writes records numbered from `first`, idempotently, [`RECORDS_PER_MS`] or as fast as they
+    /// are taken.
     pub fn start(
         address: &str,
         acknowledged: &Arc<Acknowledged>,
@@ -121,7 +126,12 @@ fn write(
     let mut rng = Rng::new(seed);
     let mut number = first;
     let mut value = vec![0; 8 << 10];
+    let began = Instant::now();
     while !stop.load(Ordering::Relaxed) {
+        if u128::from(number - first) >= began.elapsed().as_millis() * RECORDS_PER_MS {
+            std::thread::park_timeout(Duration::from_millis(1));
+            continue;
+        }
         let bytes = if rng.one_in(20) { 8 + rng.below(8000) } else { 8 + rng.below(300) } as usize;
         value[..8].copy_from_slice(&number.to_le_bytes());
         value[8..bytes].fill(number as u8);

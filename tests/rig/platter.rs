@@ -21,27 +21,35 @@ pub struct Platter {
     durable: Vec<u8>,
     cache: BTreeMap<u64, Box<[u8; PAGE]>>,
     powered: bool,
-    pub flushes: u64,
-    pub writes: u64,
+    life: Life,
+    /// Writes and flushes of a machine that is dead, refused after the power came back.
+    pub late: u64,
 }
 
-/// The power is off: nothing is read or written.
+/// A machine's life, from power-on to the cut. The kernel's remains of an earlier one (a file system
+/// that is unmounted but not yet gone) must not reach the disk: a dead machine writes nothing.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Life(u64);
+
+/// The power is off, or on for another machine: nothing is read or written.
 #[derive(Debug)]
 pub struct PoweredOff;
 
 impl Platter {
     pub fn new(bytes: usize) -> Self {
         assert!(bytes.is_multiple_of(PAGE), "whole pages");
-        let (cache, powered) = (BTreeMap::new(), true);
-        Self { durable: vec![0; bytes], cache, powered, flushes: 0, writes: 0 }
+        let (cache, powered) = (BTreeMap::new(), false);
+        Self { durable: vec![0; bytes], cache, powered, life: Life(0), late: 0 }
     }
 
     pub fn len(&self) -> u64 {
         self.durable.len() as u64
     }
 
-    pub fn read(&self, position: u64, bytes: usize) -> Result<Vec<u8>, PoweredOff> {
-        self.check_power()?;
+    pub fn read(&self, life: Life, position: u64, bytes: usize) -> Result<Vec<u8>, PoweredOff> {
+        if !self.powered || life != self.life {
+            return Err(PoweredOff);
+        }
         let end = (position as usize + bytes).min(self.durable.len());
         let start = (position as usize).min(end);
         let mut data = self.durable[start..end].to_vec();
@@ -52,9 +60,8 @@ impl Platter {
         Ok(data)
     }
 
-    pub fn write(&mut self, position: u64, data: &[u8]) -> Result<(), PoweredOff> {
-        self.check_power()?;
-        self.writes += 1;
+    pub fn write(&mut self, life: Life, position: u64, data: &[u8]) -> Result<(), PoweredOff> {
+        self.admit(life)?;
         let mut done = 0;
         while done < data.len() {
             let at = position as usize + done;
@@ -70,9 +77,8 @@ impl Platter {
         Ok(())
     }
 
-    pub fn flush(&mut self) -> Result<(), PoweredOff> {
-        self.check_power()?;
-        self.flushes += 1;
+    pub fn flush(&mut self, life: Life) -> Result<(), PoweredOff> {
+        self.admit(life)?;
         for (page, cached) in std::mem::take(&mut self.cache) {
             self.durable[page as usize * PAGE..][..PAGE].copy_from_slice(&cached[..]);
         }
@@ -95,12 +101,15 @@ impl Platter {
         lost
     }
 
-    pub fn power_on(&mut self) {
+    pub fn power_on(&mut self) -> Life {
         self.powered = true;
+        self.life.0 += 1;
+        self.life
     }
 
-    fn check_power(&self) -> Result<(), PoweredOff> {
-        if self.powered { Ok(()) } else { Err(PoweredOff) }
+    fn admit(&mut self, life: Life) -> Result<(), PoweredOff> {
+        self.late += u64::from(self.powered && life != self.life);
+        if self.powered && life == self.life { Ok(()) } else { Err(PoweredOff) }
     }
 }
 

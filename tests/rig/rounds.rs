@@ -18,7 +18,8 @@ use crate::load::Number;
 use crate::platter::Loss;
 use crate::platter::Platter;
 
-const DISK_BYTES: usize = 512 << 20;
+/// Takes what twenty rounds write several times over; memory only where it was written.
+const DISK_BYTES: usize = 2 << 30;
 /// A round's load runs at least this long, and up to a second more.
 const LOAD_MIN: Duration = Duration::from_millis(300);
 
@@ -64,8 +65,10 @@ pub fn power_cuts(plan: &Plan<'_>) -> Result<Summary, Failure> {
         let lost = old.platter().cut(loss, rng);
         drop(broker);
         drop(old);
-        rig = Some(Rig::power_on(&platter, dir.path(), false));
-        format!("{lost} unflushed pages, {loss:?} lost")
+        let new = Rig::power_on(&platter, dir.path(), false);
+        let late = new.platter().late;
+        rig = Some(new);
+        format!("{lost} unflushed pages, {loss:?} lost, {late} late writes refused so far")
     })
 }
 
