@@ -91,7 +91,8 @@ impl Shard {
                     (name, *id, resolved)
                 }
             };
-            let rules = resolved.as_ref().ok().map(|topic| self.rules(topic.id, exchange, now));
+            let topic_id = resolved.as_ref().ok().map(|topic| topic.id);
+            let rules = topic_id.and_then(|topic| self.rules(topic, exchange, now));
             let mut outcomes = Vec::with_capacity(partitions.len());
             for partition in partitions {
                 let checked = check_acks(view.acks).and_then(|()| {
@@ -210,10 +211,9 @@ impl Shard {
         }
     }
 
-    fn rules(&self, topic: TopicId, exchange: Exchange, now: Now) -> Rules {
-        let defaults = TopicConfig::default();
-        let config = self.image.as_ref().map_or(&defaults, |image| image.config(topic));
-        rules(config, exchange.version >= ZSTD_FROM, now.wall_ms)
+    fn rules(&self, topic: TopicId, exchange: Exchange, now: Now) -> Option<Rules> {
+        let image = self.image.as_ref()?;
+        Some(rules(image.config(topic), exchange.version >= ZSTD_FROM, now.wall_ms))
     }
 }
 
