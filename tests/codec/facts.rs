@@ -230,6 +230,46 @@ macro_rules! api {
     };
 }
 
+/// The same for a record of the group coordinator: the facts of its key and of its value.
+macro_rules! record {
+    (
+        $(#[$about:meta])*
+        $record:ident = $id:literal, values $min:literal ..= $max:literal, flexible $flexible:expr;
+
+        key $key:ident { $($key_fields:tt)* }
+        value $value:ident { $($value_fields:tt)* }
+        $( $(#[$part_about:meta])* struct $part:ident { $($part_fields:tt)* } )*
+    ) => {
+        pub(crate) fn facts() -> [$crate::facts::ApiFacts; 2] {
+            [
+                $crate::facts::ApiFacts {
+                    name: stringify!($record),
+                    key: $crate::records::SEEDS + 2 * $id,
+                    min: 0,
+                    max: 0,
+                    flexible_from: i16::MAX,
+                    request: stringify!($key),
+                    response: stringify!($key),
+                    structs: vec![struct_facts!($key { $($key_fields)* })],
+                },
+                $crate::facts::ApiFacts {
+                    name: stringify!($record),
+                    key: $crate::records::SEEDS + 2 * $id + 1,
+                    min: $min,
+                    max: $max,
+                    flexible_from: $flexible,
+                    request: stringify!($value),
+                    response: stringify!($value),
+                    structs: vec![
+                        struct_facts!($value { $($value_fields)* }),
+                        $( struct_facts!($part { $($part_fields)* }), )*
+                    ],
+                },
+            ]
+        }
+    };
+}
+
 macro_rules! struct_facts {
     ($name:ident { $(
         $(#[$note:meta])*

@@ -248,7 +248,11 @@ impl Interpreter<'_> {
                 Some(_) if *value == initial(self.api, field, self.version) => {}
                 Some(tag) => {
                     let mut bytes = Vec::new();
-                    self.value(&field.kind, nullable, value, &mut bytes);
+                    match (&field.kind, value) {
+                        // Elsewhere the mark of a struct that is null is -1.
+                        (Kind::Struct(_), Value::Null) => bytes.push(0),
+                        _ => self.value(&field.kind, nullable, value, &mut bytes),
+                    }
                     tagged.push((tag, bytes));
                 }
             }

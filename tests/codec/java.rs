@@ -10,8 +10,10 @@ use strandlog::kafka::versions::APIS;
 use strandlog::kafka::wire::ResponseHeader;
 
 use crate::apis::Api;
+use crate::apis::Codec;
 use crate::apis::DIRECTIONS;
 use crate::apis::all;
+use crate::facts::ApiFacts;
 use crate::generator::Fields;
 use crate::generator::Generator;
 use crate::generator::MESSAGES;
@@ -21,10 +23,10 @@ use crate::generator::written;
 use crate::tree::Tree;
 
 /// The page that Kafka's classes wrote on one API.
-struct Page(String);
+pub(crate) struct Page(String);
 
 impl Page {
-    fn of(name: &str) -> Self {
+    pub(crate) fn of(name: &str) -> Self {
         let file = format!("{name}.txt");
         let path: PathBuf =
             [env!("CARGO_MANIFEST_DIR"), "tests", "oracle", "vectors", &file].iter().collect();
@@ -33,11 +35,11 @@ impl Page {
     }
 
     /// The rest of the lines that begin with `words`.
-    fn lines<'a>(&'a self, words: &'a str) -> impl Iterator<Item = &'a str> {
+    pub(crate) fn lines<'a>(&'a self, words: &'a str) -> impl Iterator<Item = &'a str> {
         self.0.lines().filter_map(move |line| line.strip_prefix(words)?.strip_prefix(' '))
     }
 
-    fn line<'a>(&'a self, words: &'a str) -> &'a str {
+    pub(crate) fn line<'a>(&'a self, words: &'a str) -> &'a str {
         self.lines(words).next().unwrap_or_else(|| panic!("no line {words}"))
     }
 }
@@ -89,16 +91,19 @@ fn every_fact_of_a_description_is_kafkas() {
     for api in all() {
         let page = Page::of(api.facts.name);
         for direction in DIRECTIONS {
-            let start = format!("fact {direction}");
-            let kafka: Vec<String> =
-                page.lines(&start).map(|line| format!("{start} {line}")).collect();
-            let described = api.facts.lines(direction);
-            for (described, kafka) in described.iter().zip(&kafka) {
-                assert_eq!(described, kafka, "{}", api.facts.name);
-            }
-            assert_eq!(described.len(), kafka.len(), "{} {direction}", api.facts.name);
+            facts_agree(&api.facts, direction, &page);
         }
     }
+}
+
+pub(crate) fn facts_agree(facts: &ApiFacts, direction: &str, page: &Page) {
+    let start = format!("fact {direction}");
+    let kafka: Vec<String> = page.lines(&start).map(|line| format!("{start} {line}")).collect();
+    let described = facts.lines(direction);
+    for (described, kafka) in described.iter().zip(&kafka) {
+        assert_eq!(described, kafka, "{}", facts.name);
+    }
+    assert_eq!(described.len(), kafka.len(), "{} {direction}", facts.name);
 }
 
 #[test]
@@ -106,38 +111,41 @@ fn bytes_that_kafka_wrote_are_read_and_written_again() {
     for api in all() {
         let page = Page::of(api.facts.name);
         for direction in DIRECTIONS {
-            let codec = api.codec(direction);
-            for version in api.facts.versions() {
-                let start = format!("bytes {direction} {version}");
-                let lines: Vec<&str> = page.lines(&start).collect();
-                assert_eq!(lines.len(), 8, "{start}");
-                for line in lines {
-                    let (index, hex) = line.split_once(' ').expect("a number and bytes");
-                    let bytes = unhex(hex);
-                    let again = (codec.rewrite)(version, bytes.clone());
-                    assert_eq!(again, Ok(bytes), "{} {version} #{index}", codec.name);
-                }
-            }
+            bytes_survive(&api.facts, direction, api.codec(direction), &page);
         }
     }
 }
 
-fn unhex(hex: &str) -> Bytes {
+pub(crate) fn bytes_survive(facts: &ApiFacts, direction: &str, codec: Codec, page: &Page) {
+    for version in facts.versions() {
+        let start = format!("bytes {direction} {version}");
+        let lines: Vec<&str> = page.lines(&start).collect();
+        assert_eq!(lines.len(), 8, "{start}");
+        for line in lines {
+            let (index, hex) = line.split_once(' ').expect("a number and bytes");
+            let bytes = unhex(hex);
+            let again = (codec.rewrite)(version, bytes.clone());
+            assert_eq!(again, Ok(bytes), "{} {version} #{index}", codec.name);
+        }
+    }
+}
+
+pub(crate) fn unhex(hex: &str) -> Bytes {
     let byte = |at: usize| u8::from_str_radix(&hex[at..at + 2], 16).expect("two digits");
     (0..hex.len()).step_by(2).map(byte).collect()
 }
 
 /// Calls `check` with every generated message and its bytes.
 fn for_each_message(
-    api: &Api,
+    facts: &ApiFacts,
     direction: &'static str,
     version: i16,
     mut check: impl FnMut(usize, &Fields, &[u8]),
 ) {
-    let mut generator = Generator::new(&api.facts, direction, version);
+    let mut generator = Generator::new(facts, direction, version);
     for index in 0..MESSAGES {
         let message = generator.message();
-        check(index, &message, &written(&api.facts, version, &message));
+        check(index, &message, &written(facts, version, &message));
     }
 }
 
@@ -146,21 +154,24 @@ fn generated_messages_are_kafkas_byte_for_byte_and_survive_the_codec() {
     for api in all() {
         let page = Page::of(api.facts.name);
         for direction in DIRECTIONS {
-            let codec = api.codec(direction);
-            for version in api.facts.versions() {
-                let mut digest = 0;
-                for_each_message(&api, direction, version, |index, message, bytes| {
-                    digest = crc32c::crc32c_append(digest, &(bytes.len() as u32).to_be_bytes());
-                    digest = crc32c::crc32c_append(digest, bytes);
-                    let bytes = Bytes::copy_from_slice(bytes);
-                    let again = (codec.rewrite)(version, bytes.clone());
-                    assert_eq!(again, Ok(bytes), "{} {version} #{index}: {message:?}", codec.name);
-                });
-                let digest = format!("{MESSAGES} {digest:08x}");
-                let kafka = format!("digest {direction} {version}");
-                assert_eq!(digest, page.line(&kafka), "{} {version}", codec.name);
-            }
+            digests_agree(&api.facts, direction, api.codec(direction), &page);
         }
+    }
+}
+
+pub(crate) fn digests_agree(facts: &ApiFacts, direction: &'static str, codec: Codec, page: &Page) {
+    for version in facts.versions() {
+        let mut digest = 0;
+        for_each_message(facts, direction, version, |index, message, bytes| {
+            digest = crc32c::crc32c_append(digest, &(bytes.len() as u32).to_be_bytes());
+            digest = crc32c::crc32c_append(digest, bytes);
+            let bytes = Bytes::copy_from_slice(bytes);
+            let again = (codec.rewrite)(version, bytes.clone());
+            assert_eq!(again, Ok(bytes), "{} {version} #{index}: {message:?}", codec.name);
+        });
+        let digest = format!("{MESSAGES} {digest:08x}");
+        let kafka = format!("digest {direction} {version}");
+        assert_eq!(digest, page.line(&kafka), "{} {version}", codec.name);
     }
 }
 
@@ -168,17 +179,24 @@ fn generated_messages_are_kafkas_byte_for_byte_and_survive_the_codec() {
 fn a_decoded_message_has_every_value_in_its_field() {
     for api in all() {
         for direction in DIRECTIONS {
-            let codec = api.codec(direction);
-            for version in api.facts.versions() {
-                let mut generator = Generator::new(&api.facts, direction, version);
-                for _ in 0..32 {
-                    let message = generator.message();
-                    let bytes = Bytes::from(written(&api.facts, version, &message));
-                    let shown = (codec.show)(version, bytes).expect("a message");
-                    let differs = Tree::made(&message).differs(&Tree::shown(&shown), codec.name);
-                    assert_eq!(differs, None, "version {version}");
-                }
-            }
+            values_stand_in_their_fields(&api.facts, direction, api.codec(direction));
+        }
+    }
+}
+
+pub(crate) fn values_stand_in_their_fields(
+    facts: &ApiFacts,
+    direction: &'static str,
+    codec: Codec,
+) {
+    for version in facts.versions() {
+        let mut generator = Generator::new(facts, direction, version);
+        for _ in 0..32 {
+            let message = generator.message();
+            let bytes = Bytes::from(written(facts, version, &message));
+            let shown = (codec.show)(version, bytes).expect("a message");
+            let differs = Tree::made(&message).differs(&Tree::shown(&shown), codec.name);
+            assert_eq!(differs, None, "version {version}");
         }
     }
 }
@@ -202,7 +220,7 @@ fn every_field_is_seen_null_default_and_otherwise_and_every_struct_with_unknown_
         for direction in DIRECTIONS {
             for version in api.facts.versions() {
                 let mut seen = Sights::new();
-                for_each_message(&api, direction, version, |_, message, _| {
+                for_each_message(&api.facts, direction, version, |_, message, _| {
                     see(&api, version, message, "", &mut seen);
                 });
                 for (path, due) in due(&api, direction, version) {

@@ -8,4 +8,5 @@ mod generator;
 mod hostile;
 mod java;
 mod peer;
+mod records;
 mod tree;

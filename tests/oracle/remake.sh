@@ -13,7 +13,8 @@ mvn -q -B -f "$here/java/pom.xml" "-Doracle.target=$target/java" compile \
     dependency:build-classpath "-Dmdep.outputFile=$target/classpath"
 
 rm -rf "$target/vectors"
-java -cp "$target/java/classes:$(cat "$target/classpath")" oracle.Main "$here/apis.txt" "$target/vectors"
+java -cp "$target/java/classes:$(cat "$target/classpath")" oracle.Main \
+    "$here/apis.txt" "$here/records.txt" "$target/vectors"
 
 if [ "${1:-}" = --write ]; then
     rm -rf "$here/vectors"

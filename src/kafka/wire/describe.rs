@@ -87,7 +87,7 @@ macro_rules! api_field {
      [$($null:expr)?], [$tag:literal], $entered:ident) => {
         if $entered.0 == $tag && ($versions).contains(&$form.version) {
             let nullable = api_field!(@nullable $form.version, [$($null)?]);
-            $place = <$ty as $crate::kafka::wire::Field>::read($reader, $form.nullable(nullable))
+            $place = <$ty as $crate::kafka::wire::Field>::read($reader, $form.tagged(nullable))
                 .map_err(|error| error.within($path))?;
             $crate::kafka::wire::TagReader::leave($reader, $entered.1)
                 .map_err(|error| error.within($path))?;
@@ -111,7 +111,7 @@ macro_rules! api_field {
                 let nullable = api_field!(@nullable $form.version, [$($null)?]);
                 $writer.uvarint($tag);
                 let start = $writer.len();
-                $crate::kafka::wire::Field::write(&$place, $writer, $form.nullable(nullable))
+                $crate::kafka::wire::Field::write(&$place, $writer, $form.tagged(nullable))
                     .and_then(|()| $writer.prefix_length(start))
                     .map_err(|error| error.within($path))?;
             }
@@ -239,7 +239,7 @@ macro_rules! api_struct {
             }
         }
 
-        /// A struct that can be null has a byte in front: 1, or -1 for null.
+        /// A struct that can be null has a byte in front: 1, or -1 for null; 0 in a tagged field.
         impl $crate::kafka::wire::Nullable for $name {
             fn floor_nullable(_: $crate::kafka::wire::Form) -> usize {
                 1
@@ -249,7 +249,8 @@ macro_rules! api_struct {
                 reader: &mut $crate::kafka::wire::Reader,
                 form: $crate::kafka::wire::Form,
             ) -> Result<Option<Self>, $crate::kafka::wire::DecodeError> {
-                if reader.i8()? < 0 {
+                let mark = reader.i8()?;
+                if mark < 0 || (mark == 0 && form.tagged) {
                     return Ok(None);
                 }
                 <Self as $crate::kafka::wire::Field>::read(reader, form).map(Some)
@@ -266,9 +267,9 @@ macro_rules! api_struct {
 
             fn write_null(
                 writer: &mut $crate::kafka::wire::Writer,
-                _: $crate::kafka::wire::Form,
+                form: $crate::kafka::wire::Form,
             ) -> Result<(), $crate::kafka::wire::EncodeError> {
-                writer.i8(-1);
+                writer.i8(if form.tagged { 0 } else { -1 });
                 Ok(())
             }
         }

@@ -20,11 +20,17 @@ pub struct Form {
     pub flexible: bool,
     /// Whether the field may be null in this version.
     pub nullable: bool,
+    /// Whether it is a tagged field: null looks otherwise there.
+    pub tagged: bool,
 }
 
 impl Form {
     pub(crate) fn nullable(self, nullable: bool) -> Self {
-        Self { nullable, ..self }
+        Self { nullable, tagged: false, ..self }
+    }
+
+    pub(crate) fn tagged(self, nullable: bool) -> Self {
+        Self { nullable, tagged: true, ..self }
     }
 }
 

@@ -13,7 +13,7 @@ use super::text::Text;
 use super::writer::Writer;
 
 /// The client id has a 16-bit length in both versions of the header.
-const SHORT: Form = Form { version: 1, flexible: false, nullable: true };
+const SHORT: Form = Form { version: 1, flexible: false, nullable: true, tagged: false };
 
 /// What stands in front of a request's body, in header version 1 or 2. Tagged fields of version 2
 /// are skipped: Kafka defines none.

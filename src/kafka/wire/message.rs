@@ -63,7 +63,8 @@ pub trait Message: Field + Clone + PartialEq + Default + Debug {
 
     /// How fields look in `version`.
     fn form(version: i16) -> Form {
-        Form { version, flexible: version >= Self::FLEXIBLE_FROM, nullable: false }
+        let flexible = version >= Self::FLEXIBLE_FROM;
+        Form { version, flexible, nullable: false, tagged: false }
     }
 }
 

@@ -21,8 +21,8 @@ use crate::kafka::messages::MetadataRequest;
 use crate::kafka::messages::MetadataRequestTopic;
 use crate::kafka::versions::ApiKey;
 
-const FLEXIBLE: Form = Form { version: 0, flexible: true, nullable: false };
-const RIGID: Form = Form { version: 0, flexible: false, nullable: false };
+const FLEXIBLE: Form = Form { version: 0, flexible: true, nullable: false, tagged: false };
+const RIGID: Form = Form { version: 0, flexible: false, nullable: false, tagged: false };
 
 fn reader(bytes: &[u8]) -> Reader {
     Reader::new(Bytes::copy_from_slice(bytes))

@@ -91,7 +91,7 @@ final class Facts {
             facts.put(key, fact);
         }
         fact.versions.add(version);
-        if (field.type.isNullable()) {
+        if (Shape.nullable(message, field, version)) {
             fact.nullable.add(version);
         }
         java.lang.reflect.Field holder = Shape.field(message, field.name);
@@ -165,7 +165,7 @@ final class Facts {
     private void plant(Object message, Fact fact, int depth) throws ReflectiveOperationException {
         String name = fact.path.get(depth);
         if (depth == fact.path.size() - 1) {
-            Generator generator = new Generator(1);
+            Generator generator = new Generator(1, max);
             Shape.set(message, name, generator.value(message, fact.field, Generator.Mode.FULL));
             return;
         }

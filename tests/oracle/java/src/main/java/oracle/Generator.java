@@ -22,10 +22,12 @@ final class Generator {
     /** What the fields of a message are to be. */
     enum Mode { DEFAULT, FULL, NULL, MIXED }
 
+    private final int version;
     private Rng rng;
 
-    Generator(long seed) {
+    Generator(long seed, int version) {
         rng = new Rng(seed);
+        this.version = version;
     }
 
     static Mode mode(int index) {
@@ -61,7 +63,7 @@ final class Generator {
         if (roll < 2) {
             return;
         }
-        if (roll == 2 && field.type.isNullable()) {
+        if (roll == 2 && Shape.nullable(message.getClass(), field, version)) {
             Shape.set(message, field.name, null);
             return;
         }

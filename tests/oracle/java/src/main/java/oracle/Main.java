@@ -28,9 +28,12 @@ public final class Main {
     private Main() {
     }
 
-    /** Arguments: the list of APIs ("name min max" a line), and the directory to write to. */
+    /**
+     * Arguments: the list of APIs ("name min max" a line), the list of the coordinator's records
+     * (a name a line), and the directory to write to.
+     */
     public static void main(String[] arguments) throws Exception {
-        Path target = Path.of(arguments[1]);
+        Path target = Path.of(arguments[2]);
         Files.createDirectories(target);
         for (String line : Files.readAllLines(Path.of(arguments[0]))) {
             String[] words = line.split(" ");
@@ -38,6 +41,13 @@ public final class Main {
             Files.write(target.resolve(words[0] + ".txt"), page.getBytes(StandardCharsets.UTF_8));
         }
         Files.write(target.resolve("errors.txt"), errors().getBytes(StandardCharsets.UTF_8));
+        Path records = Files.createDirectories(target.resolve("records"));
+        for (String name : Files.readAllLines(Path.of(arguments[1]))) {
+            Files.write(records.resolve(name + ".txt"),
+                Records.page(name).getBytes(StandardCharsets.UTF_8));
+        }
+        Files.write(records.resolve("written.txt"),
+            Written.page().getBytes(StandardCharsets.UTF_8));
     }
 
     /** Every error code: number, name, whether clients try again, message. */
@@ -89,9 +99,9 @@ public final class Main {
         return headers.toString();
     }
 
-    private static void messages(List<String> lines, Class<?> type, Schema schema, String direction,
+    static void messages(List<String> lines, Class<?> type, Schema schema, String direction,
             int version, long seed) throws Exception {
-        Generator generator = new Generator(seed);
+        Generator generator = new Generator(seed, version);
         CRC32C digest = new CRC32C();
         for (int index = 0; index < MESSAGES; index++) {
             Message message =

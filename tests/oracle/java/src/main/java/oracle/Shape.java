@@ -5,6 +5,9 @@ import java.lang.reflect.Method;
 import java.lang.reflect.ParameterizedType;
 import java.lang.reflect.Type;
 import java.util.Locale;
+import org.apache.kafka.common.protocol.Message;
+import org.apache.kafka.common.protocol.MessageUtil;
+import org.apache.kafka.common.protocol.types.Schema;
 import org.apache.kafka.common.utils.ImplicitLinkedHashCollection;
 
 /** Finds, for a field of a schema, the field of the message class that holds it. */
@@ -30,6 +33,28 @@ final class Shape {
     static void set(Object message, String schemaName, Object value)
             throws ReflectiveOperationException {
         field(message.getClass(), schemaName).set(message, value);
+    }
+
+    /**
+     * Whether the field may be null in a version. The schema of a tagged struct does not say; what
+     * the class does with a null there does.
+     */
+    static boolean nullable(Class<?> message, org.apache.kafka.common.protocol.types.Field field,
+            int version) throws ReflectiveOperationException {
+        if (field.type.isNullable()) {
+            return true;
+        }
+        if (!(field.type instanceof Schema)) {
+            return false;
+        }
+        Object made = make(message);
+        set(made, field.name, null);
+        try {
+            MessageUtil.toByteBufferAccessor((Message) made, (short) version);
+            return true;
+        } catch (NullPointerException refusal) {
+            return false;
+        }
     }
 
     static Object make(Class<?> type) throws ReflectiveOperationException {
