@@ -147,6 +147,8 @@ fn bind_run(
     count: usize,
     backlog: i32,
 ) -> io::Result<Vec<TcpListener>> {
+    // Where the kernel chooses, a taken port is no reason to wait: the next run is tried.
+    let bind = if first == 0 { bind_once } else { bind };
     address.set_port(first);
     let mut sockets = vec![bind(*address, false, Some(backlog))?];
     let first = sockets[0].local_addr()?.port();

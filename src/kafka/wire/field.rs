@@ -58,9 +58,16 @@ pub trait Nullable: Field {
     fn read_nullable(reader: &mut Reader, form: Form) -> Result<Option<Self>, DecodeError>;
 
     /// Writes the value in the form that could also be null.
-    fn write_some(&self, writer: &mut Writer, form: Form) -> Result<(), EncodeError>;
+    fn write_some(&self, writer: &mut Writer, form: Form) -> Result<(), EncodeError> {
+        self.write(writer, form)
+    }
 
     fn write_null(writer: &mut Writer, form: Form) -> Result<(), EncodeError>;
+}
+
+/// A value whose form could also say null, where null is no value.
+fn read_present<T: Nullable>(reader: &mut Reader, form: Form) -> Result<T, DecodeError> {
+    T::read_nullable(reader, form)?.ok_or_else(|| reader.error(Fault::Null))
 }
 
 impl<T: Nullable> Field for Option<T> {
@@ -216,7 +223,7 @@ impl Field for String {
     }
 
     fn read(reader: &mut Reader, form: Form) -> Result<Self, DecodeError> {
-        Self::read_nullable(reader, form)?.ok_or_else(|| reader.error(Fault::Null))
+        read_present(reader, form)
     }
 
     fn write(&self, writer: &mut Writer, form: Form) -> Result<(), EncodeError> {
@@ -236,10 +243,6 @@ impl Nullable for String {
             Ok(string) => Ok(Some(string.to_owned())),
             Err(_) => Err(DecodeError { field: "", at: start, fault: Fault::Utf8 }),
         }
-    }
-
-    fn write_some(&self, writer: &mut Writer, form: Form) -> Result<(), EncodeError> {
-        self.write(writer, form)
     }
 
     fn write_null(writer: &mut Writer, form: Form) -> Result<(), EncodeError> {
@@ -263,6 +266,11 @@ pub(crate) fn write_length(
     if flexible { writer.compact_length(length) } else { writer.wide_length(length) }
 }
 
+/// The fewest bytes of what [`write_length`] begins.
+fn length_floor(form: Form) -> usize {
+    if form.flexible { 1 } else { 4 }
+}
+
 /// `bytes` and `records`: shares the memory of the message.
 impl Field for Bytes {
     fn initial() -> Self {
@@ -270,11 +278,11 @@ impl Field for Bytes {
     }
 
     fn floor(form: Form) -> usize {
-        if form.flexible { 1 } else { 4 }
+        length_floor(form)
     }
 
     fn read(reader: &mut Reader, form: Form) -> Result<Self, DecodeError> {
-        Self::read_nullable(reader, form)?.ok_or_else(|| reader.error(Fault::Null))
+        read_present(reader, form)
     }
 
     fn write(&self, writer: &mut Writer, form: Form) -> Result<(), EncodeError> {
@@ -290,10 +298,6 @@ impl Nullable for Bytes {
             Some(length) => reader.take(length).map(Some),
             None => Ok(None),
         }
-    }
-
-    fn write_some(&self, writer: &mut Writer, form: Form) -> Result<(), EncodeError> {
-        self.write(writer, form)
     }
 
     fn write_null(writer: &mut Writer, form: Form) -> Result<(), EncodeError> {
@@ -324,11 +328,11 @@ impl<T: Field> Field for Vec<T> {
     }
 
     fn floor(form: Form) -> usize {
-        if form.flexible { 1 } else { 4 }
+        length_floor(form)
     }
 
     fn read(reader: &mut Reader, form: Form) -> Result<Self, DecodeError> {
-        Self::read_nullable(reader, form)?.ok_or_else(|| reader.error(Fault::Null))
+        read_present(reader, form)
     }
 
     fn write(&self, writer: &mut Writer, form: Form) -> Result<(), EncodeError> {
@@ -350,10 +354,6 @@ impl<T: Field> Nullable for Vec<T> {
             elements.push(T::read(reader, form)?);
         }
         Ok(Some(elements))
-    }
-
-    fn write_some(&self, writer: &mut Writer, form: Form) -> Result<(), EncodeError> {
-        self.write(writer, form)
     }
 
     fn write_null(writer: &mut Writer, form: Form) -> Result<(), EncodeError> {

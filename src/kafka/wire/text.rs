@@ -106,10 +106,6 @@ impl Nullable for Text {
         }
     }
 
-    fn write_some(&self, writer: &mut Writer, form: Form) -> Result<(), EncodeError> {
-        self.write(writer, form)
-    }
-
     fn write_null(writer: &mut Writer, form: Form) -> Result<(), EncodeError> {
         write_string(writer, None, form.flexible)
     }
