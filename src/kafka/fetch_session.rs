@@ -12,10 +12,6 @@ use crate::base::Offset;
 use crate::base::Rng;
 use crate::base::TopicId;
 
-/// Partitions that all sessions of a shard remember together. Beyond it no session is made: the
-/// reader names its partitions each time.
-const PARTITIONS_MAX: usize = 1 << 20;
-
 /// A session that was not used for this long may be evicted for any other (Kafka's
 /// `FetchSessionCache.evictionMs`).
 const EVICTION_US: u64 = 120_000_000;
@@ -73,6 +69,7 @@ pub struct FetchSessions {
     sessions: BTreeMap<i32, Session>,
     sessions_max: usize,
     partitions: usize,
+    partitions_max: usize,
     rng: Rng,
 }
 
@@ -155,8 +152,11 @@ impl Session {
 }
 
 impl FetchSessions {
-    pub fn new(sessions_max: usize, seed: u64) -> Self {
-        Self { sessions: BTreeMap::new(), sessions_max, partitions: 0, rng: Rng::new(seed) }
+    /// Remembers so many sessions, and so many partitions in all of them together. Beyond either no
+    /// session is made: the reader names its partitions each time.
+    pub fn new(sessions_max: usize, partitions_max: usize, seed: u64) -> Self {
+        let rng = Rng::new(seed);
+        Self { sessions: BTreeMap::new(), sessions_max, partitions: 0, partitions_max, rng }
     }
 
     /// Sessions that are remembered.
@@ -207,7 +207,7 @@ impl FetchSessions {
         }
         let wanted: Vec<_> = session.order.values().map(|cached| cached.wanted.clone()).collect();
         self.partitions = self.partitions + wanted.len() - before;
-        if self.partitions > PARTITIONS_MAX {
+        if self.partitions > self.partitions_max {
             // The reader begins anew, and gets no session: it names its partitions each time.
             self.remove(id);
             return Err(ErrorCode::FetchSessionIdNotFound);
@@ -272,7 +272,7 @@ impl FetchSessions {
     /// Room for a session of `partitions`: a free slot, one that was not used for long, or the
     /// smallest that has lived long enough and is not larger.
     fn make_room(&mut self, partitions: usize, now_us: u64) -> bool {
-        if partitions + self.partitions > PARTITIONS_MAX || self.sessions_max == 0 {
+        if partitions + self.partitions > self.partitions_max || self.sessions_max == 0 {
             return false;
         }
         if self.sessions.len() < self.sessions_max {

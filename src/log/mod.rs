@@ -140,4 +140,9 @@ impl Log {
     pub fn forget_producers(&mut self, before_ms: i64) {
         self.producers.forget(before_ms);
     }
+
+    /// Gives back the memory of one producer, as if it had expired.
+    pub fn forget_producer(&mut self, producer: i64) {
+        self.producers.remove(producer);
+    }
 }

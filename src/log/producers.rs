@@ -224,6 +224,10 @@ impl Producers {
         self.by_id.retain(|_, state| state.appended_ms >= before_ms);
     }
 
+    pub(super) fn remove(&mut self, producer_id: i64) {
+        self.by_id.remove(&producer_id);
+    }
+
     pub fn get(&self, producer_id: i64) -> Option<&Producer> {
         self.by_id.get(&producer_id).map(|state| &**state)
     }

@@ -25,6 +25,8 @@ use crate::strand::Append;
 pub struct AppendTerms {
     /// Wall clock, milliseconds.
     pub now_ms: i64,
+    /// The same, but for jumps of the clock ahead: producers expire by it (R23).
+    pub elapsed_ms: i64,
     /// `producer.id.expiration.ms`.
     pub producer_expiration_ms: i64,
 }
@@ -92,7 +94,7 @@ fn check_producer(log: &Log, header: &BatchHeader, terms: AppendTerms) -> Option
         first_sequence: header.base_sequence,
         last_sequence: header.last_sequence(),
     };
-    match log.producers().check(&attempt, terms.now_ms, terms.producer_expiration_ms) {
+    match log.producers().check(&attempt, terms.elapsed_ms, terms.producer_expiration_ms) {
         Verdict::Accept => None,
         Verdict::Duplicate(batch) => Some(Decision::Duplicate(Appended {
             base_offset: batch.base_offset,

@@ -21,7 +21,8 @@ use crate::strand::Append;
 use crate::strand::Entry;
 use crate::strand::EntryId;
 
-const TERMS: AppendTerms = AppendTerms { now_ms: 1_000_000, producer_expiration_ms: 60_000 };
+const TERMS: AppendTerms =
+    AppendTerms { now_ms: 1_000_000, elapsed_ms: 1_000_000, producer_expiration_ms: 60_000 };
 
 /// A partition whose appends are durable when they are told to be.
 struct Rig {

@@ -32,8 +32,8 @@ use crate::record::refusal::RecordRefusal;
 use crate::record::refusal::Refusal;
 use bytes::Bytes;
 
-/// The most bytes that a batch may have when it is opened. A batch of `max.message.bytes` that
-/// packs more tightly than 128 : 1 is refused as too large.
+/// The most bytes that a batch may have when it is opened, where memory allows. A batch of
+/// `max.message.bytes` that packs more tightly than 128 : 1 is refused as too large.
 pub const OPENED_BYTES_MAX: usize = 128 * 1024 * 1024;
 
 /// Records at fault that a refusal lists; more are only counted.
@@ -169,13 +169,14 @@ pub fn validate(bytes: &[u8], rules: &Rules) -> Result<Verdict, Refusal> {
 }
 
 /// Decompresses a batch that [`validate`] wants opened, checks its records and compresses them anew
-/// where needed. Takes as long as it takes: not for a shard's own thread.
-pub fn open(bytes: &[u8], rules: &Rules) -> Result<Opened, Refusal> {
+/// where needed. Takes as long as it takes: not for a shard's own thread. Holds at most twice
+/// `opened_bytes_max`, which a batch that is larger when opened is refused by.
+pub fn open(bytes: &[u8], rules: &Rules, opened_bytes_max: usize) -> Result<Opened, Refusal> {
     let batch = only_batch(bytes, rules)?;
     let header = batch.header;
     let codec = codec_of(&header)?;
     let mut plain = Vec::new();
-    decompress(codec, batch.payload(), OPENED_BYTES_MAX, &mut plain)?;
+    decompress(codec, batch.payload(), opened_bytes_max, &mut plain)?;
     let walk = walk(&plain, &header, rules)?;
     if let (Codec::None, Some((index, found))) = (codec, walk.gap) {
         return Err(RecordsError::OffsetDelta { index, found }.into());
@@ -185,7 +186,7 @@ pub fn open(bytes: &[u8], rules: &Rules) -> Result<Opened, Refusal> {
         let time = time_stamp(&header, walk.max_timestamp, rules);
         return accept(&batch, time, rules).map(Opened::AsItIs);
     }
-    let rebuilt = Bytes::from(rebuild(&header, target, walk, &plain, rules)?);
+    let rebuilt = Bytes::from(rebuild(&header, target, walk, plain, rules)?);
     if rebuilt.len() > rules.max_message_bytes {
         let (bytes, bytes_max) = (rebuilt.len(), rules.max_message_bytes);
         return Err(Refusal::TooLargeRebuilt { bytes, bytes_max });
@@ -202,7 +203,7 @@ fn rebuild(
     header: &BatchHeader,
     codec: Codec,
     walk: Walk,
-    plain: &[u8],
+    plain: Vec<u8>,
     rules: &Rules,
 ) -> Result<Vec<u8>, Refusal> {
     let level = match rules.compression {
@@ -215,18 +216,20 @@ fn rebuild(
     };
     if walk.gap.is_none() {
         let header = BatchHeader { attributes, max_timestamp: walk.max_timestamp, ..*header };
-        return Ok(assemble(header, codec, level, plain));
+        return Ok(assemble(header, codec, level, &plain));
     }
     let mut builder = BatchBuilder::new().codec(codec, level).attributes(attributes).producer(
         header.producer_id,
         header.producer_epoch,
         header.base_sequence,
     );
-    for record in Records::new(plain, header.count) {
+    for record in Records::new(&plain, header.count) {
         let record = record?;
         let headers: Vec<_> = record.headers.map(|header| (header.key, header.value)).collect();
         builder.push(timestamp_of(&record, header), record.key, record.value, &headers);
     }
+    // The records are twice in memory already.
+    drop(plain);
     Ok(builder.finish())
 }
 

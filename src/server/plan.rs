@@ -33,6 +33,7 @@ use crate::metadata::Advertise;
 use crate::metadata::Layout;
 use crate::metadata::Listener;
 use crate::metadata::Settings;
+use crate::record::OPENED_BYTES_MAX;
 use crate::server::failure::Failure;
 use crate::server::store::Store;
 use crate::shard::Effects;
@@ -69,11 +70,22 @@ const EXTENTS_LEAST: u64 = 4;
 /// Memory of the metadata strand.
 const METADATA_CACHE: usize = 1 << 20;
 
+/// What an idempotent producer takes in memory, in bytes: its last batches, its place by age, and
+/// what collections add.
+const PRODUCER_BYTES: usize = 320;
+
+/// What a partition in a fetch session takes, in bytes.
+const SESSION_PARTITION_BYTES: usize = 256;
+
+/// The longest answer to a fetch takes at most this part of the memory for answers, so that a few
+/// readers do not use it up.
+const FETCHES_AT_LEAST: usize = 4;
+
 /// Connections that there may be whatever the limit of open files says.
 const CONNECTIONS_LEAST: u64 = 64;
 
-/// How a shard's memory is divided. Frames take half: what they are cut from rounds lengths up to
-/// powers of two, so caches of them are counted twice.
+/// How a shard's memory is divided. Frames take nearly half: what they are cut from rounds lengths
+/// up to powers of two, so caches of them are counted twice.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) struct Budget {
     shards: u16,
@@ -99,31 +111,31 @@ impl Budget {
         self.per_shard * u64::from(self.shards)
     }
 
-    fn share(&self, sixteenths: u64) -> usize {
-        usize::try_from(self.per_shard / 16 * sixteenths).unwrap_or(usize::MAX)
+    fn share(&self, thirtyseconds: u64) -> usize {
+        usize::try_from(self.per_shard / 32 * thirtyseconds).unwrap_or(usize::MAX)
     }
 
     /// Commit buffers, cached and pinned frames.
     fn frames(&self) -> usize {
-        self.share(8)
+        self.share(14)
     }
 
     fn cached_frames(&self) -> usize {
-        self.share(3)
+        self.share(5)
     }
 
     /// What answers may pin.
     fn pinned(&self) -> usize {
-        self.share(1) / 2
+        self.share(1)
     }
 
-    /// Answers that clients have not read.
+    /// Answers that clients have not read, and what is read for them.
     fn answers(&self) -> usize {
-        self.share(2)
+        self.share(4)
     }
 
     fn read_ahead(&self) -> usize {
-        self.share(2)
+        self.share(4)
     }
 
     fn index_cache(&self) -> usize {
@@ -131,7 +143,21 @@ impl Budget {
     }
 
     fn requests(&self) -> usize {
-        self.share(2)
+        self.share(4)
+    }
+
+    /// One batch that is opened off-core: as it is, and compressed anew.
+    fn opened(&self) -> usize {
+        self.share(4) / 2
+    }
+
+    fn producers(&self) -> usize {
+        self.share(1) / 2 / PRODUCER_BYTES
+    }
+
+    /// Partitions in fetch sessions.
+    fn session_partitions(&self) -> usize {
+        self.share(1) / 2 / SESSION_PARTITION_BYTES
     }
 }
 
@@ -272,14 +298,19 @@ impl<'a> Assembly<'a> {
         ShardConfig {
             id,
             shards: self.budget.shards,
-            fetch_bytes_max: u32::try_from(config.fetch_max_bytes).unwrap_or(0),
+            fetch_bytes_max: u32::try_from(self.budget.answers() / FETCHES_AT_LEAST)
+                .unwrap_or(u32::MAX)
+                .min(u32::try_from(config.fetch_max_bytes).unwrap_or(0)),
             fetch_sessions_max: sessions as usize,
+            fetch_session_partitions_max: self.budget.session_partitions(),
             idle_us: idle_ms.map_or(u64::MAX, |ms| ms.saturating_mul(1_000)),
             slow_us: u64::from(config.request_progress_max_ms) * 1_000,
             producer_expiration_ms: config.producer_id_expiration_ms,
             retention_check_ms: u64::try_from(config.log_retention_check_interval_ms).unwrap_or(1),
             pinned_bytes_max: self.budget.pinned(),
             answer_bytes_max: self.budget.answers(),
+            producers_max: self.budget.producers(),
+            opened_bytes_max: self.budget.opened().min(OPENED_BYTES_MAX),
             seed: u64::from_ne_bytes(entropy()),
             layout: Arc::clone(&self.layout),
             settings: Arc::clone(&self.settings),
@@ -383,5 +414,38 @@ impl Core for Shard {
 
     fn finish_turn(&mut self, now: Now, pool: &mut dyn Pool, out: &mut Effects) {
         Self::finish_turn(self, now, pool, out);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::log::Producer;
+
+    use super::*;
+
+    #[test]
+    fn the_parts_of_a_shards_memory_are_no_more_than_the_whole() {
+        for per_shard in [SHARD_MEMORY_LEAST, 1 << 30, 1 << 40] {
+            let budget = Budget { shards: 1, per_shard };
+            let parts = [
+                budget.frames(),
+                budget.answers(),
+                budget.read_ahead(),
+                budget.index_cache(),
+                budget.requests(),
+                2 * budget.opened(),
+                budget.producers() * PRODUCER_BYTES,
+                budget.session_partitions() * SESSION_PARTITION_BYTES,
+            ];
+            assert!(parts.iter().sum::<usize>() as u64 <= per_shard, "{parts:?} of {per_shard}");
+            assert!(2 * budget.cached_frames() < budget.frames(), "commits find room");
+        }
+    }
+
+    #[test]
+    fn a_producer_takes_what_it_is_counted_with() {
+        // Its box, its entry by id and its entry by age, in trees that are two thirds full.
+        let trees = (16 + 24) * 3 / 2;
+        assert!(size_of::<Producer>() + 16 + trees <= PRODUCER_BYTES);
     }
 }

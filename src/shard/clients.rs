@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 use std::collections::VecDeque;
+use std::net::SocketAddr;
 
 use bytes::Bytes;
 
@@ -46,8 +47,8 @@ impl Clients {
 }
 
 impl Shard {
-    pub(super) fn on_accepted(&mut self, now: Now, conn: ConnId, listener: u16) {
-        let connection = Connection::new(listener, now.mono_us);
+    pub(super) fn on_accepted(&mut self, now: Now, conn: ConnId, peer: SocketAddr, listener: u16) {
+        let connection = Connection::new(peer, listener, now.mono_us);
         let before = self.clients.conns.insert(conn, connection);
         assert!(before.is_none(), "a connection id is never used again");
     }
@@ -62,20 +63,43 @@ impl Shard {
         self.clients.enter_ring(conn);
     }
 
-    pub(super) fn on_sent(&mut self, now: Now, conn: ConnId, bytes: usize) {
+    pub(super) fn on_sent(&mut self, now: Now, conn: ConnId, bytes: usize, out: &mut Effects) {
         let Some(connection) = self.clients.conns.get_mut(&conn) else { return };
         connection.active_us = now.mono_us;
         self.clients.held_by_answers -= connection.outbox.sent(bytes, now.mono_us);
-        self.clients.enter_ring(conn);
+        self.go_on(now, conn, out);
     }
 
     /// What came in before the end is still taken: a producer with `acks=0` that sends and closes
-    /// has no other way to learn that its last batches arrived than that TCP took them.
+    /// has no other way to learn that its last batches arrived than that TCP took them. And it is
+    /// answered: the client may have closed only its own direction.
     pub(super) fn on_ended(&mut self, now: Now, conn: ConnId, out: &mut Effects) {
         let Some(connection) = self.clients.conns.get_mut(&conn) else { return };
         connection.ended = true;
-        if connection.is_over() || self.stopping {
-            self.close(now, conn, CloseReason::Ended, out);
+        connection.active_us = now.mono_us;
+        if self.stopping {
+            return self.close(now, conn, CloseReason::Ended, out);
+        }
+        let requests: Vec<_> = connection.requests().collect();
+        for request in requests {
+            self.hurry_request(now, request, out);
+        }
+        self.go_on(now, conn, out);
+    }
+
+    /// Whether nothing more comes of the connection.
+    pub(super) fn has_ended(&self, conn: ConnId) -> bool {
+        self.clients.conns.get(&conn).is_none_or(|connection| connection.ended)
+    }
+
+    /// Something of the connection is done: its next request is taken, or it is over.
+    fn go_on(&mut self, now: Now, conn: ConnId, out: &mut Effects) {
+        match self.clients.conns.get(&conn) {
+            Some(connection) if connection.is_over() => {
+                self.close(now, conn, CloseReason::Ended, out);
+            }
+            Some(_) => self.clients.enter_ring(conn),
+            None => {}
         }
     }
 
@@ -127,9 +151,6 @@ impl Shard {
                 // It comes back with its next frame, or when an answer has left.
                 connection.in_ring = false;
                 connection.deficit = 0;
-                if connection.is_over() {
-                    self.close(now, conn, CloseReason::Ended, out);
-                }
                 return;
             };
             let must_wait = connection.next_frame().is_some_and(|frame| {
@@ -167,7 +188,7 @@ impl Shard {
             }
             out.released.push((conn, frame_bytes));
         }
-        self.clients.enter_ring(conn);
+        self.go_on(now, conn, out);
     }
 
     /// Closes who does not read, and who has not said anything for long.
@@ -177,6 +198,11 @@ impl Shard {
             let stuck = connection.outbox.stuck_since();
             if stuck.is_some_and(|since| now.mono_us.saturating_sub(since) >= self.config.slow_us) {
                 closing.push((conn, CloseReason::Slow));
+            } else if connection.ended
+                && now.mono_us.saturating_sub(connection.active_us) >= self.config.slow_us
+            {
+                // Its client is probably gone, and whatever it waits for takes long.
+                closing.push((conn, CloseReason::Ended));
             } else if connection.is_idle()
                 && now.mono_us.saturating_sub(connection.active_us) >= self.config.idle_us
             {
@@ -188,17 +214,28 @@ impl Shard {
         }
     }
 
-    /// Where answers hold too much memory, whoever has not read for the longest is closed.
+    /// Where answers hold too much memory, whoever has not read for the longest is closed; where
+    /// they hold half of it and others wait, whoever reads nothing.
     pub(super) fn shed_slowest(&mut self, now: Now, out: &mut Effects) {
-        while self.clients.held_by_answers.own > self.config.answer_bytes_max {
-            let slowest = self
-                .clients
-                .conns
-                .iter()
-                .filter_map(|(&conn, connection)| Some((connection.outbox.stuck_since()?, conn)))
-                .min();
-            let Some((_, conn)) = slowest else { return };
+        while let Some((since, conn)) = self.slowest() {
+            let stuck = now.mono_us.saturating_sub(since) >= limits::STUCK_US;
+            if !stuck && self.clients.held_by_answers.own <= self.config.answer_bytes_max {
+                return;
+            }
             self.close(now, conn, CloseReason::Overload, out);
+            self.settle(now, out);
         }
+    }
+
+    /// Since when the connection that has not read for the longest does not; looked for only
+    /// where answers hold much.
+    fn slowest(&self) -> Option<(u64, ConnId)> {
+        let (own, most) = (self.clients.held_by_answers.own, self.config.answer_bytes_max);
+        let crowded = own > most / 2 && self.home.reading.is_crowded();
+        if own <= most && !crowded {
+            return None;
+        }
+        let conns = self.clients.conns.iter();
+        conns.filter_map(|(&conn, held)| Some((held.outbox.stuck_since()?, conn))).min()
     }
 }

@@ -6,6 +6,7 @@ use crate::base::ShardId;
 use crate::base::TopicId;
 use crate::metadata::Layout;
 use crate::metadata::Settings;
+use crate::record::OPENED_BYTES_MAX;
 
 /// Limits and paces of one shard.
 #[derive(Clone, Debug)]
@@ -17,6 +18,8 @@ pub struct ShardConfig {
     pub fetch_bytes_max: u32,
     /// `max.incremental.fetch.session.cache.slots`, of this shard.
     pub fetch_sessions_max: usize,
+    /// Partitions that these sessions remember together.
+    pub fetch_session_partitions_max: usize,
     /// `connections.max.idle.ms`, in microseconds.
     pub idle_us: u64,
     /// A client that reads nothing of its answers for this long is closed, in microseconds.
@@ -30,6 +33,10 @@ pub struct ShardConfig {
     /// Bytes of answers that no client has read yet, without what they pin. Beyond it the
     /// connection that has not read for the longest is closed (R19).
     pub answer_bytes_max: usize,
+    /// Idempotent producers that are remembered, over all partitions.
+    pub producers_max: usize,
+    /// The most bytes that a batch may have when it is opened off-core.
+    pub opened_bytes_max: usize,
     /// Seeds what need not be secret: ids of fetch sessions and of topics.
     pub seed: u64,
     /// The node, its cores and strands, and how it shows itself. The same on every shard.
@@ -48,12 +55,15 @@ impl Default for ShardConfig {
             shards: 1,
             fetch_bytes_max: 55 << 20,
             fetch_sessions_max: 1000,
+            fetch_session_partitions_max: 1 << 20,
             idle_us: 600_000_000,
             slow_us: 30_000_000,
             producer_expiration_ms: 86_400_000,
             retention_check_ms: 300_000,
             pinned_bytes_max: 64 << 20,
             answer_bytes_max: 256 << 20,
+            producers_max: 1 << 20,
+            opened_bytes_max: OPENED_BYTES_MAX,
             seed: 0,
             layout: Arc::default(),
             settings: Arc::default(),

@@ -2,6 +2,7 @@
 //! the order in which they came.
 
 use std::collections::VecDeque;
+use std::net::SocketAddr;
 
 use bytes::Bytes;
 
@@ -25,6 +26,7 @@ pub struct Exchange {
 
 #[derive(Debug)]
 pub(super) struct Connection {
+    pub(super) peer: SocketAddr,
     /// Counts the configured listeners.
     pub(super) listener: u16,
     inbox: VecDeque<Bytes>,
@@ -37,8 +39,10 @@ pub(super) struct Connection {
     first_slot: u64,
     pub(super) outbox: Outbox,
     paused: bool,
-    /// Nothing more comes in; it is closed when its last frame was taken.
+    /// Nothing more comes in; it is closed when the last answer has left.
     pub(super) ended: bool,
+    /// It was told in the log that a batch of this client was refused; more are not told.
+    pub(super) refusal_told: bool,
     /// When it last sent or was sent something, `Now::mono_us`.
     pub(super) active_us: u64,
 }
@@ -55,8 +59,9 @@ struct Slot {
 }
 
 impl Connection {
-    pub(super) fn new(listener: u16, now_us: u64) -> Self {
+    pub(super) fn new(peer: SocketAddr, listener: u16, now_us: u64) -> Self {
         Self {
+            peer,
             listener,
             inbox: VecDeque::new(),
             inbox_bytes: 0,
@@ -67,6 +72,7 @@ impl Connection {
             outbox: Outbox::default(),
             paused: false,
             ended: false,
+            refusal_told: false,
             active_us: now_us,
         }
     }
@@ -87,9 +93,9 @@ impl Connection {
         Some(frame)
     }
 
-    /// All that it will ever send was taken.
+    /// All that it will ever send was taken and answered, and the client has the answers.
     pub(super) fn is_over(&self) -> bool {
-        self.ended && self.inbox.is_empty()
+        self.ended && self.is_idle()
     }
 
     /// Whether there is another request, and it may be taken: it has a place for the answer, the

@@ -69,9 +69,11 @@ impl Shard {
     /// Everything that this core does begins here.
     pub fn step(&mut self, now: Now, event: Event, out: &mut Effects) {
         match event {
-            Event::Accepted { conn, listener, .. } => self.on_accepted(now, conn, listener),
+            Event::Accepted { conn, peer, listener } => {
+                self.on_accepted(now, conn, peer, listener);
+            }
             Event::Received { conn, frame } => self.on_received(now, conn, frame, out),
-            Event::Sent { conn, bytes } => self.on_sent(now, conn, bytes),
+            Event::Sent { conn, bytes } => self.on_sent(now, conn, bytes, out),
             Event::Ended { conn } => self.on_ended(now, conn, out),
             Event::Closed { conn } => self.on_closed(now, conn, out),
             Event::Mesh { from, message } => match message {

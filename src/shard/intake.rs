@@ -33,6 +33,9 @@ impl IntakeLimits {
 /// Without a byte for this long, an incomplete request is stalled: it is closed when others wait.
 const STALLED_US: u64 = 1_000_000;
 
+/// Stalled small requests that are closed at a time: each holds little.
+const SMALL_AT_ONCE: usize = 64;
+
 /// Why a connection is chosen for closing.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Expelled {
@@ -204,10 +207,9 @@ impl Intake {
             .filter(|(_, state)| overdue(state))
             .map(|(conn, _)| (*conn, Expelled::Slow))
             .collect();
-        if out.is_empty()
-            && let Some(conn) = self.crowding(now_us)
-        {
-            out.push((conn, Expelled::Crowded));
+        if out.is_empty() {
+            let crowding = self.crowding(now_us).into_iter();
+            out.extend(crowding.map(|conn| (conn, Expelled::Crowded)));
         }
         out
     }
@@ -233,26 +235,49 @@ impl Intake {
     }
 
     /// While someone waits: of the incomplete large requests, one that stalls holds memory for
-    /// nothing; and if all of them wait for each other, the one that misses most goes.
-    fn crowding(&self, now_us: u64) -> Option<ConnId> {
+    /// nothing; where all memory is used up, so do small ones; and if all wait for each other, the
+    /// one that misses most goes.
+    fn crowding(&self, now_us: u64) -> Vec<ConnId> {
         if self.waiting.is_empty() {
-            return None;
+            return Vec::new();
         }
-        let partial =
-            || self.conns.iter().filter(|(_, state)| state.partial > 0 && state.partial_is_large);
-        let stalled = partial()
-            .filter(|(_, state)| !state.waiting)
-            .filter(|(_, state)| state.last_byte.saturating_add(STALLED_US) <= now_us)
-            .max_by_key(|(_, state)| state.partial);
-        if let Some((conn, _)) = stalled {
-            return Some(*conn);
+        let all_used = self.held() >= self.limits.total;
+        for large in [true, false] {
+            let mut stalled: Vec<_> = self.stalled(large, now_us).collect();
+            if !stalled.is_empty() && (large || all_used) {
+                stalled.sort_unstable_by_key(|&(bytes, _)| std::cmp::Reverse(bytes));
+                stalled.truncate(if large { 1 } else { SMALL_AT_ONCE });
+                return stalled.into_iter().map(|(_, conn)| conn).collect();
+            }
         }
-        let nothing_comes_back = self.conns.values().all(|state| state.complete.large == 0);
-        let all_wait = partial().all(|(_, state)| state.waiting);
-        if !nothing_comes_back || !all_wait {
-            return None;
-        }
-        partial().max_by_key(|(_, state)| state.missing).map(|(conn, _)| *conn)
+        let blocked = [true, false].into_iter().filter(|&large| large || all_used);
+        let mut victims = blocked.filter(|&large| self.wait_for_each_other(large));
+        let missing = |large| self.partial(large).max_by_key(|(_, state)| state.missing);
+        victims.find_map(missing).map(|(conn, _)| *conn).into_iter().collect()
+    }
+
+    /// Incomplete requests, large or small.
+    fn partial(&self, large: bool) -> impl Iterator<Item = (&ConnId, &Conn)> {
+        let all = self.conns.iter();
+        all.filter(move |(_, state)| state.partial > 0 && state.partial_is_large == large)
+    }
+
+    /// Those of which nothing came for a while although there was room, with what they hold.
+    fn stalled(&self, large: bool, now_us: u64) -> impl Iterator<Item = (usize, ConnId)> {
+        let is_stalled = move |state: &Conn| {
+            !state.waiting && state.last_byte.saturating_add(STALLED_US) <= now_us
+        };
+        let all = self.partial(large).filter(move |(_, state)| is_stalled(state));
+        all.map(|(conn, state)| (state.partial, *conn))
+    }
+
+    /// Large requests wait for what large ones hold; small ones for what any do.
+    fn wait_for_each_other(&self, large: bool) -> bool {
+        self.conns.values().all(|state| {
+            let counts = !large || state.partial_is_large;
+            let comes_back = state.complete.large > 0 || (!large && state.complete.small > 0);
+            !comes_back && (!counts || state.partial == 0 || state.waiting)
+        })
     }
 
     fn give_back(&mut self, charge: Charge) {

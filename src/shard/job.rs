@@ -5,7 +5,6 @@ use bytes::Bytes;
 use crate::base::Offset;
 use crate::record::Batch;
 use crate::record::Codec;
-use crate::record::OPENED_BYTES_MAX;
 use crate::record::Opened;
 use crate::record::Records;
 use crate::record::Refusal;
@@ -18,13 +17,13 @@ use crate::record::open;
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub struct JobId(pub u64);
 
-/// What is to be done.
+/// What is to be done. A batch that has more than `bytes_max` bytes when it is opened is refused.
 #[derive(Debug)]
 pub enum Job {
     /// Check the records of a compressed batch, and compress it anew where the topic wants that.
-    Open { batch: Bytes, rules: Box<Rules> },
+    Open { batch: Bytes, rules: Box<Rules>, bytes_max: usize },
     /// Find the first record at or after `timestamp` and at or above offset `from`.
-    FindRecord { batch: Bytes, timestamp: i64, from: Offset },
+    FindRecord { batch: Bytes, timestamp: i64, from: Offset, bytes_max: usize },
 }
 
 /// What came of it.
@@ -38,9 +37,11 @@ pub enum JobResult {
 impl Job {
     pub fn run(self) -> JobResult {
         match self {
-            Self::Open { batch, rules } => JobResult::Opened(open(&batch, &rules)),
-            Self::FindRecord { batch, timestamp, from } => {
-                JobResult::FoundRecord(find_record(&batch, timestamp, from))
+            Self::Open { batch, rules, bytes_max } => {
+                JobResult::Opened(open(&batch, &rules, bytes_max))
+            }
+            Self::FindRecord { batch, timestamp, from, bytes_max } => {
+                JobResult::FoundRecord(find_record(&batch, timestamp, from, bytes_max))
             }
         }
     }
@@ -48,7 +49,12 @@ impl Job {
 
 /// The first record of `batch` at or after `timestamp` and at or above offset `from`, with its
 /// timestamp. Decompresses where it must: on a shard's own thread only for uncompressed batches.
-pub(super) fn find_record(batch: &[u8], timestamp: i64, from: Offset) -> Option<(Offset, i64)> {
+pub(super) fn find_record(
+    batch: &[u8],
+    timestamp: i64,
+    from: Offset,
+    bytes_max: usize,
+) -> Option<(Offset, i64)> {
     let batch = Batch::parse(batch).ok()?;
     let header = &batch.header;
     if header.attributes.timestamp_type() == TimestampType::LogAppendTime {
@@ -60,7 +66,7 @@ pub(super) fn find_record(batch: &[u8], timestamp: i64, from: Offset) -> Option<
     let payload = match codec {
         Codec::None => batch.payload(),
         _ => {
-            decompress(codec, batch.payload(), OPENED_BYTES_MAX, &mut plain).ok()?;
+            decompress(codec, batch.payload(), bytes_max, &mut plain).ok()?;
             &plain
         }
     };

@@ -37,6 +37,10 @@ pub const HELD_BYTES_MAX: usize = 64 << 20;
 /// and a copy must not hold others up.
 pub const CROSSING_BYTES_MAX: u32 = 1 << 20;
 
+/// A client that has taken nothing of its answers for this long is closed where others wait for
+/// the memory that they hold, in microseconds.
+pub const STUCK_US: u64 = 1_000_000;
+
 /// Slices shorter than this are copied out of storage memory instead of pinning it (R19).
 pub const COPY_BELOW_BYTES: usize = 4096;
 
@@ -54,11 +58,30 @@ pub const CLOCK_DRIFT_MS: i64 = 3_600_000;
 pub const CLOCK_BEHIND_MS: i64 = 3_600_000;
 pub const CLOCK_AHEAD_MS: i64 = 366 * 86_400_000;
 
-/// Reads of one search by time that find nothing before it gives up as damaged.
+/// Searches by time that read at the same time; further ones wait in line. Each holds what one
+/// read gave it, and the block of the storage that it lies in.
+pub const SEARCHES_MAX: usize = 8;
+
+/// Searches by time that wait. Beyond it they are refused, retriably.
+pub const SEARCHES_WAITING_MAX: usize = 16_384;
+
+/// Reads of one search by time after which it stands in line again.
 pub const SEARCH_READS_MAX: u32 = 64;
 
 /// Bytes of one read of a search by time.
-pub const SEARCH_BYTES: u32 = 1 << 20;
+pub const SEARCH_BYTES: u32 = 64 << 10;
+
+/// How long a search by time may take, in microseconds. Batches that claim timestamps which none
+/// of their records has make it read on.
+pub const SEARCH_US: u64 = 30_000_000;
+
+/// Batches of a shard that are opened off-core at the same time: each may hold
+/// [`ShardConfig::opened_bytes_max`](super::ShardConfig::opened_bytes_max) twice.
+pub const JOBS_MAX: usize = 1;
+
+/// Bytes of batches that were compressed anew and wait for the disk. Beyond it no further batch is
+/// opened: what comes of a small one may be large.
+pub const REBUILT_BYTES_MAX: usize = 4 << 20;
 
 /// Commands of one shard that the controller has not answered. Beyond it requests that change
 /// metadata are told to come again.

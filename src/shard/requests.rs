@@ -23,6 +23,16 @@ pub(super) enum InFlight {
     Gather(Gathering),
 }
 
+impl InFlight {
+    fn deadline_us(&self) -> u64 {
+        match self {
+            Self::Produce(producing) => producing.deadline_us,
+            Self::Fetch(fetching) => fetching.deadline_us,
+            Self::Gather(gathering) => gathering.deadline_us,
+        }
+    }
+}
+
 #[derive(Debug, Default)]
 pub(super) struct Requests {
     pub(super) by_id: BTreeMap<RequestId, InFlight>,
@@ -41,8 +51,11 @@ impl Requests {
         self.due.insert((at_us, request));
     }
 
-    pub(super) fn clear_deadline(&mut self, at_us: u64, request: RequestId) {
-        self.due.remove(&(at_us, request));
+    /// Takes the request out: nobody waits for it any more.
+    pub(super) fn end(&mut self, request: RequestId) -> Option<InFlight> {
+        let in_flight = self.by_id.remove(&request)?;
+        self.due.remove(&(in_flight.deadline_us(), request));
+        Some(in_flight)
     }
 
     pub(super) fn next_deadline(&self) -> Option<u64> {
@@ -96,19 +109,17 @@ impl Shard {
         }
     }
 
+    /// The client has said its last word: what waits for more to come does not wait on.
+    pub(super) fn hurry_request(&mut self, now: Now, request: RequestId, out: &mut Effects) {
+        if let Some(InFlight::Fetch(_)) = self.requests.by_id.get(&request) {
+            self.on_fetch_timeout(now, request, out);
+        }
+    }
+
     /// Nobody waits for the request any more.
     pub(super) fn forget_request(&mut self, now: Now, request: RequestId, out: &mut Effects) {
-        match self.requests.by_id.remove(&request) {
-            Some(InFlight::Fetch(fetching)) => {
-                self.on_fetch_forgotten(now, request, &fetching, out)
-            }
-            Some(InFlight::Produce(producing)) => {
-                self.requests.clear_deadline(producing.deadline_us, request);
-            }
-            Some(InFlight::Gather(gathering)) => {
-                self.requests.clear_deadline(gathering.deadline_us, request);
-            }
-            None => {}
+        if let Some(InFlight::Fetch(fetching)) = self.requests.end(request) {
+            self.on_fetch_forgotten(now, request, &fetching, out);
         }
     }
 }

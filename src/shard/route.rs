@@ -147,13 +147,16 @@ impl Shard {
         }
     }
 
-    /// Looks at the strands' news and hands this shard's answers to itself over, and what they
-    /// lead to.
+    /// Looks at the strands' news, hands this shard's answers to itself over, lets those begin
+    /// that waited for room, and what all that leads to.
     pub(super) fn settle(&mut self, now: Now, out: &mut Effects) {
         loop {
             while self.next_notice(now, out) {}
-            let Some((request, part, answer)) = self.routes.answered.pop_front() else { return };
-            self.on_home_answer(now, request, part, answer, out);
+            if let Some((request, part, answer)) = self.routes.answered.pop_front() {
+                self.on_home_answer(now, request, part, answer, out);
+            } else if !self.begin_searches(now, out) && !self.read_waiting(now, out) {
+                return;
+            }
         }
     }
 

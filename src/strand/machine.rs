@@ -212,6 +212,13 @@ impl Strand {
         }
     }
 
+    /// Gives back the memory of one producer of a partition.
+    pub fn forget_producer(&mut self, partition: PartitionId, producer: i64) {
+        if let Some(log) = self.logs.get_mut(&partition) {
+            log.forget_producer(producer);
+        }
+    }
+
     /// Takes a batch in. Like the commands below it gives the sequence of the frame that must be
     /// durable before anyone may be told; a refusal leaves no trace.
     pub fn append(&mut self, append: Append, batch: Bytes) -> Result<u64, Refusal> {

@@ -98,6 +98,8 @@ pub struct TestNode {
     /// Jobs wait until they are let go.
     pub hold_jobs: bool,
     held_jobs: VecDeque<(u16, JobId, Job)>,
+    /// Jobs that were run.
+    pub jobs: usize,
     /// Messages between cores, for who counts them.
     pub messages: usize,
 }
@@ -146,6 +148,7 @@ impl TestNode {
             held_ops: VecDeque::new(),
             hold_jobs: false,
             held_jobs: VecDeque::new(),
+            jobs: 0,
             messages: 0,
         };
         for number in 0..node.cores.len() {
@@ -248,6 +251,11 @@ impl TestNode {
         frames
     }
 
+    /// Jobs that wait to be let go.
+    pub fn held_jobs(&self) -> usize {
+        self.held_jobs.len()
+    }
+
     /// Bytes that wait for a client that does not read.
     pub fn unread_bytes(&self, conn: ConnId) -> usize {
         self.wires[&conn].unread.iter().map(Bytes::len).sum()
@@ -321,6 +329,7 @@ impl TestNode {
         }
         if !self.hold_jobs {
             while let Some((shard, job, work)) = self.held_jobs.pop_front() {
+                self.jobs += 1;
                 let result = work.run();
                 self.cores[usize::from(shard)].events.push_back(Event::Job { job, result });
             }

@@ -7,6 +7,7 @@ use strandlog::shard::CloseReason;
 use strandlog::shard::limits;
 
 use crate::batch;
+use crate::harness::Client;
 use crate::harness::NodeOptions;
 use crate::harness::TestNode;
 use crate::harness::decode;
@@ -172,30 +173,57 @@ fn a_client_that_never_reads_is_not_served_any_more_and_then_closed() {
     assert_eq!(node.closed(deaf.conn), Some(&CloseReason::Slow));
 }
 
-#[test]
-fn r19_where_answers_hold_too_much_whoever_has_not_read_for_longest_is_closed() {
+/// A node of two cores, each with room for answers of three megabytes, and a batch of most of one
+/// in a partition of the first core.
+fn node_with_little_room() -> TestNode {
     let mut options = NodeOptions { shards: 2, ..NodeOptions::default() };
     options.shard.answer_bytes_max = 3 << 20;
     let mut node = TestNode::new(options);
     node.create_topic("t", 2, &[]);
-    let mut healthy = node.connect(1);
+    let mut client = node.connect(1);
     let mut builder = strandlog::record::BatchBuilder::new();
     builder.push(crate::harness::WALL_MS, None, Some(&vec![1; 800_000]), &[]);
-    assert_eq!(healthy.produce(&mut node, "t", 0, builder.finish()).error_code, 0);
-    // What crosses cores is copied: it is not the storage's memory that these hold.
-    let deaf: Vec<_> = (0..8)
-        .map(|_| {
-            let mut client = node.connect(1);
-            node.set_deaf(client.conn, true);
-            client.send(&mut node, 12, &fetch_request("t", &[(0, 0)], 0));
-            node.advance_ms(1);
-            client
-        })
-        .collect();
-    let closed: Vec<_> = deaf.iter().map(|client| node.closed(client.conn).is_some()).collect();
-    assert_eq!(closed, [true, true, true, true, true, false, false, false]);
-    assert_eq!(node.closed(deaf[0].conn), Some(&CloseReason::Overload));
-    assert_eq!(healthy.fetch(&mut node, "t", 0, 0).high_watermark, 1);
+    assert_eq!(client.produce(&mut node, "t", 0, builder.finish()).error_code, 0);
+    node
+}
+
+/// A reader on the other core, whose answer is therefore a copy and not the storage's memory.
+fn deaf_reader(node: &mut TestNode) -> Client {
+    let mut client = node.connect(1);
+    node.set_deaf(client.conn, true);
+    client.send(node, 12, &fetch_request("t", &[(0, 0)], 0));
+    node.advance_ms(1);
+    client
+}
+
+#[test]
+fn r19_fetches_wait_in_line_while_answers_hold_all_the_memory_that_they_may() {
+    let mut node = node_with_little_room();
+    let deaf: Vec<_> = (0..8).map(|_| deaf_reader(&mut node)).collect();
+    let unread: Vec<_> = deaf.iter().map(|client| node.unread_bytes(client.conn) > 0).collect();
+    assert_eq!(unread, [true, true, true, false, false, false, false, false]);
+    for client in &deaf {
+        node.set_deaf(client.conn, false);
+    }
+    node.run();
+    for client in &deaf {
+        assert_eq!(node.take_frames(client.conn).len(), 1, "each in its turn");
+        assert!(node.closed(client.conn).is_none());
+    }
+}
+
+#[test]
+fn r19_who_reads_nothing_while_others_wait_for_the_memory_is_closed() {
+    let mut node = node_with_little_room();
+    let deaf: Vec<_> = (0..3).map(|_| deaf_reader(&mut node)).collect();
+    let mut healthy = node.connect(1);
+    healthy.send(&mut node, 12, &fetch_request("t", &[(0, 0)], 0));
+    node.advance(limits::STUCK_US - 10_000);
+    assert!(deaf.iter().all(|client| node.closed(client.conn).is_none()));
+    node.advance(limits::SWEEP_US);
+    let closed: Vec<_> = deaf.iter().map(|client| node.closed(client.conn).cloned()).collect();
+    assert_eq!(closed, [Some(CloseReason::Overload), None, None], "no more than need be");
+    assert_eq!(node.take_frames(healthy.conn).len(), 1);
 }
 
 #[test]
@@ -279,4 +307,48 @@ fn a_client_that_hung_up_while_its_requests_are_held_is_closed_when_they_were_ta
     assert_eq!(node.closed(client.conn), Some(&CloseReason::Ended));
     let mut other = node.connect(0);
     assert_eq!(other.fetch(&mut node, "t", 0, 0).high_watermark, count * 1000);
+}
+
+#[test]
+fn a_client_that_closed_its_own_direction_is_answered_before_it_is_closed() {
+    let mut node = TestNode::single();
+    node.create_topic("t", 1, &[]);
+    node.hold_disk = true;
+    let mut client = node.connect(0);
+    for _ in 0..3 {
+        client.send(&mut node, 9, &produce_request("t", 0, batch(1), -1));
+    }
+    node.hang_up(client.conn);
+    assert_eq!(node.closed(client.conn), None);
+    node.hold_disk = false;
+    node.run();
+    assert_eq!(client.answers::<ProduceRequest>(&mut node, 9).len(), 3);
+    assert_eq!(node.closed(client.conn), Some(&CloseReason::Ended));
+}
+
+#[test]
+fn a_client_that_hung_up_is_not_kept_waiting_for_more_to_come() {
+    let mut node = TestNode::single();
+    node.create_topic("t", 1, &[]);
+    let waits = fetch_request("t", &[(0, 0)], i32::MAX);
+    let mut client = node.connect(0);
+    client.send(&mut node, 12, &waits);
+    client.send(&mut node, 12, &waits);
+    node.hang_up(client.conn);
+    assert_eq!(node.take_frames(client.conn).len(), 2, "the one that waits and the one behind it");
+    assert_eq!(node.closed(client.conn), Some(&CloseReason::Ended));
+}
+
+#[test]
+fn a_client_that_hung_up_does_not_hold_its_connection_for_ever() {
+    let mut node = TestNode::single();
+    node.create_topic("t", 1, &[]);
+    node.hold_disk = true;
+    let mut client = node.connect(0);
+    client.send(&mut node, 9, &produce_request("t", 0, batch(1), 0));
+    node.hang_up(client.conn);
+    node.advance_ms(28_000);
+    assert_eq!(node.closed(client.conn), None);
+    node.advance_ms(4_000);
+    assert_eq!(node.closed(client.conn), Some(&CloseReason::Ended));
 }

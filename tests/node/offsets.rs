@@ -11,6 +11,7 @@ use strandlog::kafka::messages::OffsetForLeaderPartition;
 use strandlog::kafka::messages::OffsetForLeaderTopic;
 use strandlog::record::BatchBuilder;
 use strandlog::record::Codec;
+use strandlog::shard::limits;
 
 use crate::batch;
 use crate::batch_at;
@@ -221,4 +222,100 @@ fn rule_73_the_current_epoch_ends_where_the_log_does() {
         let answer = &answer.topics[0].partitions[0];
         assert_eq!((answer.error_code, answer.leader_epoch, answer.end_offset), expected);
     }
+}
+
+/// A batch whose header claims a timestamp that none of its records has, of `bytes` or more.
+fn liar(claimed: i64, bytes: usize) -> Vec<u8> {
+    let mut builder = BatchBuilder::new().codec(Codec::Zstd, 1);
+    let mut rng = strandlog::base::Rng::new(7);
+    let noise: Vec<u8> = (0..bytes).map(|_| rng.below(256) as u8).collect();
+    builder.push(T, None, Some(&noise), &[]);
+    let mut batch = builder.finish();
+    batch[MAX_TIMESTAMP].copy_from_slice(&claimed.to_be_bytes());
+    let crc = crc32c::crc32c(&batch[CRC.end..]);
+    batch[CRC].copy_from_slice(&crc.to_be_bytes());
+    batch
+}
+
+/// Where these lie in a batch.
+const CRC: std::ops::Range<usize> = 17..21;
+const MAX_TIMESTAMP: std::ops::Range<usize> = 35..43;
+
+#[test]
+fn batches_that_lie_about_their_timestamps_are_passed_over_however_many() {
+    let mut node = TestNode::single();
+    node.create_topic("t", 1, &[]);
+    let mut client = node.connect(0);
+    let bytes = limits::SEARCH_BYTES as usize + 1;
+    let liars = i64::from(limits::SEARCH_READS_MAX) + 6;
+    for _ in 0..liars {
+        assert_eq!(client.produce(&mut node, "t", 0, liar(T + 1000, bytes)).error_code, 0);
+    }
+    client.produce(&mut node, "t", 0, batch_at(&[T + 600]));
+    let answer = list(&mut node, &mut client, 7, T + 500);
+    assert_eq!((answer.error_code, answer.offset, answer.timestamp), (0, liars, T + 600));
+    let answer = list(&mut node, &mut client, 7, T + 700);
+    assert_eq!((answer.error_code, answer.offset), (0, -1));
+}
+
+fn list_all(partitions: i32, timestamp: i64) -> ListOffsetsRequest {
+    let partition = |partition_index| ListOffsetsPartition {
+        partition_index,
+        timestamp,
+        ..ListOffsetsPartition::default()
+    };
+    ListOffsetsRequest {
+        replica_id: -1,
+        topics: vec![ListOffsetsTopic {
+            name: "t".to_owned(),
+            partitions: (0..partitions).map(partition).collect(),
+            ..ListOffsetsTopic::default()
+        }],
+        ..ListOffsetsRequest::default()
+    }
+}
+
+#[test]
+fn searches_of_many_partitions_wait_in_line_and_beyond_the_line_are_refused() {
+    let beyond = 5;
+    let count = limits::SEARCHES_WAITING_MAX + beyond;
+    let count = u16::try_from(count).expect("a topic may have so many");
+    let mut node = TestNode::single();
+    node.create_topic("t", count, &[]);
+    let mut client = node.connect(0);
+    for partition in 0..20 {
+        let sent = compressed(Codec::Gzip, &[T, T + 10]);
+        assert_eq!(client.produce(&mut node, "t", partition, sent).error_code, 0);
+    }
+    node.hold_jobs = true;
+    client.send(&mut node, 7, &list_all(i32::from(count), T + 1));
+    node.run();
+    assert_eq!(node.held_jobs(), limits::JOBS_MAX, "batches are opened one after the other");
+    node.hold_jobs = false;
+    node.run();
+    let (_, answer) = client.answers::<ListOffsetsRequest>(&mut node, 7).remove(0);
+    let partitions = &answer.topics[0].partitions;
+    assert!(partitions[..20].iter().all(|answer| (answer.error_code, answer.offset) == (0, 1)));
+    let refused = |answer: &&ListOffsetsPartitionResponse| {
+        answer.error_code == ErrorCode::RequestTimedOut.code()
+    };
+    assert_eq!(partitions.iter().filter(refused).count(), beyond);
+    assert!(partitions[usize::from(count) - beyond..].iter().all(|answer| refused(&answer)));
+}
+
+#[test]
+fn a_search_that_takes_too_long_is_told_so() {
+    let mut node = TestNode::single();
+    node.create_topic("t", 1, &[]);
+    let mut client = node.connect(0);
+    client.produce(&mut node, "t", 0, liar(T + 1000, 100));
+    client.produce(&mut node, "t", 0, liar(T + 1000, 100));
+    node.hold_jobs = true;
+    client.send(&mut node, 7, &list_all(1, T + 500));
+    node.advance(limits::SEARCH_US);
+    let (_, answer) = client.answers::<ListOffsetsRequest>(&mut node, 7).remove(0);
+    assert_eq!(answer.topics[0].partitions[0].error_code, ErrorCode::RequestTimedOut.code());
+    node.hold_jobs = false;
+    node.run();
+    assert_eq!(list(&mut node, &mut client, 7, T).offset, 0, "the search is over");
 }

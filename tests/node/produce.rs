@@ -5,6 +5,7 @@ use strandlog::record::BatchBuilder;
 use strandlog::record::Codec;
 use strandlog::record::HEADER_BYTES;
 use strandlog::shard::CloseReason;
+use strandlog::shard::limits;
 
 use crate::batch;
 use crate::batch_at;
@@ -335,4 +336,112 @@ fn overload_from_other_cores_waits_in_order_and_is_not_refused() {
     }
     all.sort_unstable();
     assert_eq!(all, (0..60).collect::<Vec<_>>());
+}
+
+#[test]
+fn a_timeout_that_leaves_the_disk_no_time_is_taken_for_a_short_one() {
+    let mut node = node_with_topic(&[]);
+    let mut client = node.connect(0);
+    node.hold_disk = true;
+    let mut request = produce_request("t", 0, batch(1), 1);
+    request.timeout_ms = 0;
+    client.send(&mut node, 9, &request);
+    node.advance_ms(500);
+    assert!(client.answers::<ProduceRequest>(&mut node, 9).is_empty());
+    node.hold_disk = false;
+    node.run();
+    let (_, answer) = client.answers::<ProduceRequest>(&mut node, 9).remove(0);
+    assert_eq!(answer.responses[0].partition_responses[0].error_code, 0);
+}
+
+fn compressed_zeros(codec: Codec, bytes: usize) -> Vec<u8> {
+    let mut builder = BatchBuilder::new().codec(codec, 3);
+    builder.push(WALL_MS, Some(b"key"), Some(&vec![0; bytes]), &[]);
+    builder.finish()
+}
+
+#[test]
+fn a_batch_that_is_too_large_when_opened_is_refused_and_one_is_opened_at_a_time() {
+    let mut options = NodeOptions::default();
+    options.shard.opened_bytes_max = 1 << 20;
+    let mut node = TestNode::new(options);
+    node.create_topic("t", 1, &[("cleanup.policy", "compact")]);
+    let mut client = node.connect(0);
+    for codec in [Codec::Gzip, Codec::Snappy, Codec::Lz4, Codec::Zstd] {
+        let fits = compressed_zeros(codec, 1_000_000);
+        assert_eq!(client.produce(&mut node, "t", 0, fits).error_code, 0, "{codec:?}");
+        let answer = client.produce(&mut node, "t", 0, compressed_zeros(codec, 1 << 20));
+        assert_refused(&answer, ErrorCode::MessageTooLarge);
+    }
+    node.hold_jobs = true;
+    for _ in 0..10 {
+        let sent = compressed_zeros(Codec::Gzip, 1_000_000);
+        client.send(&mut node, 9, &produce_request("t", 0, sent, -1));
+    }
+    node.run();
+    assert_eq!(node.held_jobs(), limits::JOBS_MAX);
+    node.hold_jobs = false;
+    node.run();
+    assert_eq!(client.answers::<ProduceRequest>(&mut node, 9).len(), 10);
+}
+
+#[test]
+fn what_becomes_of_small_batches_when_they_are_compressed_anew_is_bounded() {
+    let mut node = node_with_topic(&[("compression.type", "uncompressed")]);
+    let mut client = node.connect(0);
+    node.hold_disk = true;
+    for _ in 0..30 {
+        let sent = compressed_zeros(Codec::Zstd, 900_000);
+        client.send(&mut node, 9, &produce_request("t", 0, sent, -1));
+    }
+    node.run();
+    // What the strand takes, what waits for it, and each one more.
+    let most = (limits::UNDURABLE_BYTES_MAX + limits::REBUILT_BYTES_MAX) / 900_000 + 2;
+    assert!(node.jobs <= most, "{} batches were opened, {most} may wait", node.jobs);
+    node.hold_disk = false;
+    node.run();
+    let answers = client.answers::<ProduceRequest>(&mut node, 9);
+    let bases: Vec<_> = answers
+        .iter()
+        .map(|(_, answer)| answer.responses[0].partition_responses[0].base_offset)
+        .collect();
+    assert_eq!(bases, (0..30).collect::<Vec<_>>());
+}
+
+#[test]
+fn beyond_the_bound_the_producers_that_were_silent_for_longest_are_forgotten() {
+    let mut options = NodeOptions::default();
+    options.shard.producers_max = 3;
+    let mut node = TestNode::new(options);
+    node.create_topic("t", 2, &[]);
+    let mut client = node.connect(0);
+    for (producer, partition, sequence) in [(1, 0, 0), (2, 1, 0), (3, 0, 0), (1, 0, 1), (4, 1, 0)] {
+        let answer =
+            client.produce(&mut node, "t", partition, idempotent(producer, 0, sequence, 1));
+        assert_eq!(answer.error_code, 0, "producer {producer}");
+        node.advance_ms(10);
+    }
+    let mut node = node.kill_and_restart();
+    let mut client = node.connect(0);
+    let gap = ErrorCode::OutOfOrderSequenceNumber.code();
+    for (producer, partition, known) in [(1, 0, true), (3, 0, true), (4, 1, true), (2, 1, false)] {
+        let answer = client.produce(&mut node, "t", partition, idempotent(producer, 0, 9, 1));
+        assert_eq!(answer.error_code, if known { gap } else { 0 }, "producer {producer}");
+    }
+}
+
+#[test]
+fn r23_a_wall_clock_that_jumps_forgets_no_producer() {
+    const DAY_MS: i64 = 86_400_000;
+    let mut node = node_with_topic(&[]);
+    let mut client = node.connect(0);
+    client.produce(&mut node, "t", 0, idempotent(7, 0, 0, 3));
+    for jump_ms in [2 * DAY_MS, -2 * DAY_MS - 1_800_000] {
+        node.now.wall_ms += jump_ms;
+        // The rounds of retention come by.
+        node.advance_ms(400_000);
+        let again = client.produce(&mut node, "t", 0, idempotent(7, 0, 0, 3));
+        assert_eq!((again.error_code, again.base_offset), (0, 0), "after {jump_ms} ms");
+    }
+    assert_eq!(client.fetch(&mut node, "t", 0, 0).high_watermark, 3);
 }

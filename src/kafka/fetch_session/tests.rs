@@ -53,7 +53,7 @@ fn session(sessions: &mut FetchSessions, now_us: u64) -> i32 {
 
 #[test]
 fn rule_70_only_what_changed_is_told() {
-    let mut sessions = FetchSessions::new(10, 1);
+    let mut sessions = FetchSessions::new(10, 1000, 1);
     let id = session(&mut sessions, 0);
     let quiet = turn(&mut sessions, 12, &request(id, 1, &[]), 0, |_| said(0, 5));
     assert_eq!(quiet, Ok((id, vec![0, 1, 2], vec![])));
@@ -72,7 +72,7 @@ fn rule_70_only_what_changed_is_told() {
 
 #[test]
 fn rule_70_what_was_served_is_read_last_the_next_time() {
-    let mut sessions = FetchSessions::new(10, 1);
+    let mut sessions = FetchSessions::new(10, 1000, 1);
     let id = session(&mut sessions, 0);
     let serves = |partition| said(if partition == 0 { 100 } else { 0 }, 5);
     turn(&mut sessions, 12, &request(id, 1, &[]), 0, serves).expect("an answer");
@@ -82,7 +82,7 @@ fn rule_70_what_was_served_is_read_last_the_next_time() {
 
 #[test]
 fn rule_70_partitions_are_added_changed_and_forgotten() {
-    let mut sessions = FetchSessions::new(10, 1);
+    let mut sessions = FetchSessions::new(10, 1000, 1);
     let id = session(&mut sessions, 0);
     let mut change = request(id, 1, &[(3, 7), (1, 9)]);
     change.forgotten_topics_data = vec![ForgottenTopic {
@@ -105,7 +105,7 @@ fn rule_70_partitions_are_added_changed_and_forgotten() {
 
 #[test]
 fn rule_70_errors_of_sessions() {
-    let mut sessions = FetchSessions::new(10, 1);
+    let mut sessions = FetchSessions::new(10, 1000, 1);
     let id = session(&mut sessions, 0);
     let open = |sessions: &mut FetchSessions, version, id, epoch| {
         sessions.open(version, &request(id, epoch, &[]), 0).map(|_| ())
@@ -127,7 +127,7 @@ fn epochs_wrap_past_the_one_that_begins_a_session() {
 
 #[test]
 fn sessions_are_bounded_and_the_forgotten_one_was_not_used_for_long() {
-    let mut sessions = FetchSessions::new(2, 1);
+    let mut sessions = FetchSessions::new(2, 1000, 1);
     let first = session(&mut sessions, 0);
     let second = session(&mut sessions, SECOND);
     assert_ne!(first, second);
@@ -142,8 +142,19 @@ fn sessions_are_bounded_and_the_forgotten_one_was_not_used_for_long() {
 }
 
 #[test]
+fn partitions_of_all_sessions_are_bounded_together() {
+    let mut sessions = FetchSessions::new(10, 4, 1);
+    let first = session(&mut sessions, 0);
+    assert_ne!(first, 0);
+    let more = [(10, 0), (11, 0), (12, 0)];
+    let refused = turn(&mut sessions, 12, &request(first, 1, &more), 1, |_| said(0, 5));
+    assert_eq!(refused, Err(ErrorCode::FetchSessionIdNotFound), "it begins anew, without one");
+    assert!(sessions.is_empty());
+}
+
+#[test]
 fn a_larger_session_takes_the_place_of_a_smaller_old_one() {
-    let mut sessions = FetchSessions::new(1, 1);
+    let mut sessions = FetchSessions::new(1, 1000, 1);
     let small = session(&mut sessions, 0);
     let keep = |sessions: &mut FetchSessions, epoch, at| {
         turn(sessions, 12, &request(small, epoch, &[]), at, |_| said(0, 5)).expect("alive");

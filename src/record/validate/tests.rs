@@ -22,6 +22,10 @@ fn rules() -> Rules {
     }
 }
 
+fn open(bytes: &[u8], rules: &Rules) -> Result<Opened, Refusal> {
+    super::open(bytes, rules, OPENED_BYTES_MAX)
+}
+
 fn batch_at(codec: Codec, timestamps: &[i64]) -> Vec<u8> {
     let mut builder = BatchBuilder::new().codec(codec, 3).producer(5, 0, 10);
     for &timestamp in timestamps {

@@ -48,9 +48,13 @@ pub(in crate::shard) struct Fetching {
     missing: usize,
     min_bytes: u64,
     max_bytes: u32,
-    deadline_us: u64,
+    pub(in crate::shard) deadline_us: u64,
     /// Its time is over: whatever is there is the answer.
     expired: bool,
+    /// What it holds of the room for what is read, in bytes.
+    pub(super) reserved: usize,
+    /// It waits for such room.
+    pub(super) waits: bool,
 }
 
 /// The wanted partitions of one owner.
@@ -88,9 +92,26 @@ impl Fetching {
             }
         };
         let parts = group.members.iter().map(part).collect();
+        Question::Fetch(Fetch { parts, max_bytes: self.share(group, home) })
+    }
+
+    /// What one owner may read of it, in bytes.
+    fn share(&self, group: &Group, home: ShardId) -> u32 {
         let owners = u32::try_from(self.groups.len()).unwrap_or(u32::MAX).max(1);
         let crossing = if group.owner == home { u32::MAX } else { limits::CROSSING_BYTES_MAX };
-        Question::Fetch(Fetch { parts, max_bytes: crossing.min(self.max_bytes / owners) })
+        crossing.min(self.max_bytes / owners)
+    }
+
+    /// The most that all owners read of it, but for first batches that are larger (rule 64).
+    pub(super) fn most(&self, home: ShardId) -> usize {
+        let of_group = |group: &Group| {
+            let wanted = |&(index, _): &(usize, PartitionId)| {
+                usize::try_from(self.wanted[index].max_bytes).unwrap_or(0)
+            };
+            let wanted = group.members.iter().map(wanted).fold(0, usize::saturating_add);
+            wanted.min(self.share(group, home) as usize)
+        };
+        self.groups.iter().map(of_group).sum()
     }
 
     fn watch(&self, group: &Group) -> Question {
@@ -158,7 +179,9 @@ impl Shard {
                 Err(rejection) => parts.push(PartFetched::rejected(rejection)),
             }
         }
-        let wait_us = u64::try_from(request.max_wait_ms).unwrap_or(0).saturating_mul(1000);
+        // Who has hung up sends nothing more, and may be gone: it is not kept waiting.
+        let wait_ms = if self.has_ended(exchange.conn) { 0 } else { request.max_wait_ms };
+        let wait_us = u64::try_from(wait_ms).unwrap_or(0).saturating_mul(1000);
         let max_bytes = u32::try_from(request.max_bytes).unwrap_or(0);
         let fetching = Fetching {
             exchange,
@@ -172,6 +195,8 @@ impl Shard {
             max_bytes: max_bytes.min(self.config.fetch_bytes_max),
             deadline_us: now.mono_us.saturating_add(wait_us),
             expired: wait_us == 0,
+            reserved: 0,
+            waits: false,
         };
         if fetching.groups.is_empty() {
             return self.finish_fetch(now, fetching, out);
@@ -181,7 +206,7 @@ impl Shard {
             self.requests.set_deadline(fetching.deadline_us, id);
         }
         self.begin_request(exchange, id, InFlight::Fetch(fetching));
-        self.read_all(now, id, out);
+        self.read_in_turn(id);
     }
 
     fn wanted_partition(&self, wanted: &Wanted) -> Result<PartitionInfo, Rejection> {
@@ -192,7 +217,7 @@ impl Shard {
         self.partition_of(&topic, wanted.partition)
     }
 
-    fn fetching(&mut self, request: RequestId) -> Option<&mut Fetching> {
+    pub(super) fn fetching(&mut self, request: RequestId) -> Option<&mut Fetching> {
         match self.requests.by_id.get_mut(&request) {
             Some(InFlight::Fetch(fetching)) => Some(fetching),
             _ => None,
@@ -200,7 +225,7 @@ impl Shard {
     }
 
     /// Asks every owner for its part.
-    fn read_all(&mut self, now: Now, request: RequestId, out: &mut Effects) {
+    pub(super) fn read_all(&mut self, now: Now, request: RequestId, out: &mut Effects) {
         let home = self.config.id;
         let Some(fetching) = self.fetching(request) else { return };
         fetching.missing = fetching.groups.len();
@@ -266,6 +291,8 @@ impl Shard {
         let questions: Vec<_> =
             fetching.groups.iter().map(|group| (group.owner, fetching.watch(group))).collect();
         fetching.parts.iter_mut().for_each(empty);
+        let reserved = std::mem::take(&mut fetching.reserved);
+        self.home.reading.give_back(reserved);
         self.ask_groups(now, request, questions, out);
     }
 
@@ -276,13 +303,13 @@ impl Shard {
 
     fn on_grown(&mut self, now: Now, request: RequestId, out: &mut Effects) {
         let Some(fetching) = self.fetching(request) else { return };
-        if fetching.missing > 0 {
+        if fetching.missing > 0 || fetching.waits {
             // Of a watch that was over when another owner's ended it.
             return;
         }
         let owners: Vec<_> = fetching.groups.iter().map(|group| group.owner).collect();
         self.unwatch_all(now, request, &owners, out);
-        self.read_all(now, request, out);
+        self.read_in_turn(request);
     }
 
     pub(in crate::shard) fn on_fetch_timeout(
@@ -293,7 +320,7 @@ impl Shard {
     ) {
         let Some(fetching) = self.fetching(request) else { return };
         fetching.expired = true;
-        if fetching.missing > 0 {
+        if fetching.missing > 0 || fetching.waits {
             return;
         }
         let owners: Vec<_> = fetching.groups.iter().map(|group| group.owner).collect();
@@ -303,7 +330,7 @@ impl Shard {
         if nothing_came {
             self.end_fetch(now, request, out);
         } else {
-            self.read_all(now, request, out);
+            self.read_in_turn(request);
         }
     }
 
@@ -314,17 +341,18 @@ impl Shard {
         fetching: &Fetching,
         out: &mut Effects,
     ) {
-        self.requests.clear_deadline(fetching.deadline_us, request);
-        if fetching.missing == 0 {
+        self.home.reading.give_back(fetching.reserved);
+        if fetching.missing == 0 && !fetching.waits {
             let owners: Vec<_> = fetching.groups.iter().map(|group| group.owner).collect();
             self.unwatch_all(now, request, &owners, out);
         }
     }
 
     fn end_fetch(&mut self, now: Now, request: RequestId, out: &mut Effects) {
-        let Some(InFlight::Fetch(fetching)) = self.requests.by_id.remove(&request) else { return };
-        self.requests.clear_deadline(fetching.deadline_us, request);
-        self.finish_fetch(now, fetching, out);
+        if let Some(InFlight::Fetch(fetching)) = self.requests.end(request) {
+            self.home.reading.give_back(fetching.reserved);
+            self.finish_fetch(now, fetching, out);
+        }
     }
 
     fn finish_fetch(&mut self, now: Now, mut fetching: Fetching, out: &mut Effects) {

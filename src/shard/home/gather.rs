@@ -276,11 +276,9 @@ impl Shard {
         request: RequestId,
         out: &mut Effects,
     ) {
-        let Some(InFlight::Gather(gathering)) = self.requests.by_id.remove(&request) else {
-            return;
-        };
-        self.requests.clear_deadline(gathering.deadline_us, request);
-        self.finish_gather(now, gathering, out);
+        if let Some(InFlight::Gather(gathering)) = self.requests.end(request) {
+            self.finish_gather(now, gathering, out);
+        }
     }
 
     fn finish_gather(&mut self, now: Now, gathering: Gathering, out: &mut Effects) {

@@ -6,6 +6,7 @@ mod fetch;
 mod gather;
 mod produce;
 mod producer_ids;
+mod reading;
 mod resolve;
 
 use super::ShardConfig;
@@ -15,6 +16,7 @@ use crate::kafka::messages::ProduceView;
 pub(super) use fetch::Fetching;
 pub(super) use gather::Gathering;
 pub(super) use produce::Producing;
+pub(super) use reading::Reading;
 
 /// What requests of all connections share.
 #[derive(Debug)]
@@ -23,14 +25,20 @@ pub(super) struct Home {
     produce_view: ProduceView,
     sessions: FetchSessions,
     producer_ids: producer_ids::ProducerIds,
+    pub(super) reading: Reading,
 }
 
 impl Home {
     pub(super) fn new(config: &ShardConfig) -> Self {
         Self {
             produce_view: ProduceView::default(),
-            sessions: FetchSessions::new(config.fetch_sessions_max, config.seed),
+            sessions: FetchSessions::new(
+                config.fetch_sessions_max,
+                config.fetch_session_partitions_max,
+                config.seed,
+            ),
             producer_ids: producer_ids::ProducerIds::default(),
+            reading: Reading::default(),
         }
     }
 }

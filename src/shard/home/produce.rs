@@ -20,6 +20,7 @@ use crate::kafka::produce::PartitionOutcome;
 use crate::kafka::produce::TopicOutcome;
 use crate::kafka::produce::response;
 use crate::kafka::rejection::error_code;
+use crate::kafka::rejection::error_message;
 use crate::metadata::Compression as TopicCompression;
 use crate::metadata::TimestampType as TopicTimestampType;
 use crate::metadata::TopicConfig;
@@ -38,6 +39,10 @@ use crate::shard::route::HomeAnswer;
 
 /// The first version that may bring zstd (rule 10).
 const ZSTD_FROM: i16 = 7;
+
+/// The disk has at least this long, whatever the request says, in milliseconds. Kafka looks at the
+/// timeout only where it waits for other replicas, so there are clients that send 0.
+const TIMEOUT_MS_LEAST: i32 = 1_000;
 
 /// A produce request of which batches are on their way to the disk.
 #[derive(Debug)]
@@ -114,7 +119,8 @@ impl Shard {
             }
             topics.push(TopicOutcome { name, id, partitions: outcomes });
         }
-        let timeout_us = u64::try_from(view.timeout_ms).unwrap_or(0).saturating_mul(1000);
+        let timeout_ms = view.timeout_ms.max(TIMEOUT_MS_LEAST);
+        let timeout_us = u64::try_from(timeout_ms).unwrap_or(0).saturating_mul(1000);
         let producing = Producing {
             exchange,
             acks: view.acks,
@@ -181,15 +187,14 @@ impl Shard {
     }
 
     fn end_produce(&mut self, now: Now, request: RequestId, out: &mut Effects) {
-        let Some(InFlight::Produce(producing)) = self.requests.by_id.remove(&request) else {
-            return;
-        };
-        self.requests.clear_deadline(producing.deadline_us, request);
-        self.finish_produce(now, producing, out);
+        if let Some(InFlight::Produce(producing)) = self.requests.end(request) {
+            self.finish_produce(now, producing, out);
+        }
     }
 
     fn finish_produce(&mut self, now: Now, producing: Producing, out: &mut Effects) {
         let Producing { exchange, acks, topics, .. } = producing;
+        self.tell_refused(exchange, &topics);
         if acks != 0 {
             let response = response(exchange.version, topics);
             return self.reply(now, exchange, &response, out);
@@ -209,6 +214,27 @@ impl Shard {
             }
             None => self.complete(now, exchange, Vec::new(), out),
         }
+    }
+
+    /// One line for a client that sends what no batch is, with what and who.
+    fn tell_refused(&mut self, exchange: Exchange, topics: &[TopicOutcome]) {
+        let Some(connection) = self.clients.conns.get_mut(&exchange.conn) else { return };
+        if connection.refusal_told {
+            return;
+        }
+        let refused = |topic: &TopicOutcome| {
+            topic.partitions.iter().find_map(|partition| match &partition.outcome {
+                Outcome::Rejected(rejection @ Rejection::Batch(_)) => {
+                    let place = format!("{}-{}", topic.name, partition.index);
+                    Some((error_code(rejection), error_message(rejection, &place)))
+                }
+                Outcome::Rejected(_) | Outcome::Appended(_) | Outcome::Pending => None,
+            })
+        };
+        let Some((error, message)) = topics.iter().find_map(refused) else { return };
+        connection.refusal_told = true;
+        let (peer, what) = (connection.peer, message.unwrap_or_default());
+        tracing::info!(%peer, %error, what, "kafka: a batch is refused; of this client only the first");
     }
 
     fn rules(&self, topic: TopicId, exchange: Exchange, now: Now) -> Option<Rules> {

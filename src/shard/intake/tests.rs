@@ -82,6 +82,36 @@ fn when_all_wait_for_each_other_the_one_that_misses_most_goes() {
 }
 
 #[test]
+fn small_requests_that_stall_are_closed_when_they_use_up_all_memory() {
+    let most = (limits().total / 65_536) as u64;
+    let mut intake = intake(most + 2);
+    for conn in 0..=most {
+        receive(&mut intake, 0, conn, 65_536, 65_532);
+    }
+    assert_eq!(intake.held(), limits().total);
+    assert_eq!(intake.ask(ConnId(most + 1), 1000), None);
+    assert_eq!(intake.expelled(STALLED_US - 1), []);
+    let expelled = intake.expelled(STALLED_US);
+    assert_eq!(expelled.len(), SMALL_AT_ONCE);
+    assert!(expelled.iter().all(|&(conn, why)| conn.0 < most && why == Expelled::Crowded));
+    expelled.iter().for_each(|(conn, _)| intake.closed(*conn));
+    assert!(request(&mut intake, STALLED_US, most + 1, 1000));
+}
+
+#[test]
+fn when_all_small_ones_wait_for_each_other_one_goes() {
+    let most = (limits().total / 65_536) as u64;
+    let mut intake = intake(most + 1);
+    for conn in 0..=most {
+        receive(&mut intake, 0, conn, 65_536, 65_535);
+    }
+    for conn in 0..=most {
+        assert_eq!(intake.ask(ConnId(conn), 1), None);
+    }
+    assert_eq!(intake.expelled(1), [(ConnId(most), Expelled::Crowded)]);
+}
+
+#[test]
 fn a_length_prefix_is_given_back_with_the_frame_it_announced() {
     let mut intake = intake(1);
     intake.arrived(0, ConnId(0), 4 + 100 + 4 + 50);

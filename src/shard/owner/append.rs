@@ -6,8 +6,8 @@ use std::collections::VecDeque;
 use bytes::Bytes;
 
 use super::Due;
-use super::JobFor;
 use super::Undurable;
+use super::jobs::JobFor;
 use crate::api::Answer;
 use crate::api::Append;
 use crate::api::Readiness;
@@ -41,6 +41,8 @@ pub(super) struct Held {
 struct HeldAppend {
     asker: Asker,
     batch: Bytes,
+    /// The batch was compressed anew: its bytes are not those of a request.
+    rebuilt: bool,
     state: HeldState,
 }
 
@@ -84,13 +86,14 @@ impl Shard {
                 HeldState::Ready(Ok(accepted))
             }
             Readiness::Unopened(rules) => {
-                let job = self.owner.next_job(JobFor::Append(partition));
-                out.jobs.push((job, Job::Open { batch: batch.clone(), rules }));
-                HeldState::Opening(job)
+                let bytes_max = self.config.opened_bytes_max;
+                let job = Job::Open { batch: batch.clone(), rules, bytes_max };
+                HeldState::Opening(self.owner.jobs.push(JobFor::Append(partition), job))
             }
         };
         let held = self.owner.held.entry(partition).or_default();
-        held.queue.push_back(HeldAppend { asker, batch, state });
+        held.queue.push_back(HeldAppend { asker, batch, rebuilt: false, state });
+        self.start_jobs(out);
     }
 
     pub(super) fn on_opened(
@@ -108,6 +111,8 @@ impl Shard {
             append.state = HeldState::Ready(match result {
                 Ok(Opened::AsItIs(accepted)) => Ok(accepted),
                 Ok(Opened::Rebuilt { accepted, batch }) => {
+                    self.owner.jobs.rebuilt_bytes += batch.len();
+                    append.rebuilt = true;
                     append.batch = batch;
                     Ok(accepted)
                 }
@@ -121,11 +126,12 @@ impl Shard {
 
     /// The disk has taken something: appends that waited for it go on, in the order in which
     /// they came.
-    pub(super) fn append_deferred(&mut self, now: Now) {
+    pub(super) fn append_deferred(&mut self, now: Now, out: &mut Effects) {
         for _ in 0..self.owner.deferred.len() {
-            let Some(partition) = self.owner.deferred.pop_front() else { return };
+            let Some(partition) = self.owner.deferred.pop_front() else { break };
             self.append_held(now, partition);
         }
+        self.start_jobs(out);
     }
 
     /// Appends what is ready at the front, as far as the disk takes it.
@@ -145,13 +151,16 @@ impl Shard {
                 Some(_) if busy => return self.owner.deferred.push_back(partition),
                 Some(_) => {}
             }
-            let Some(HeldAppend { asker, batch, state: HeldState::Ready(result) }) =
+            let Some(HeldAppend { asker, batch, rebuilt, state: HeldState::Ready(result) }) =
                 held.queue.pop_front()
             else {
                 return;
             };
             held.bytes -= batch.len();
             self.owner.held_bytes -= batch.len();
+            if rebuilt {
+                self.owner.jobs.rebuilt_bytes -= batch.len();
+            }
             match result {
                 Ok(accepted) => self.append_accepted(now, asker, partition, &accepted, &batch),
                 Err(refusal) => {
@@ -166,6 +175,9 @@ impl Shard {
         let Some(held) = self.owner.held.remove(&partition) else { return };
         self.owner.held_bytes -= held.bytes;
         for append in held.queue {
+            if append.rebuilt {
+                self.owner.jobs.rebuilt_bytes -= append.batch.len();
+            }
             self.answer(append.asker, Answer::Appended(Err(Rejection::UnknownPartition)));
         }
     }
@@ -180,6 +192,7 @@ impl Shard {
     ) {
         let terms = AppendTerms {
             now_ms: now.wall_ms,
+            elapsed_ms: self.owner.retention.elapsed_ms(now),
             producer_expiration_ms: self.config.producer_expiration_ms,
         };
         let immediate = self.append_now(asker, partition, accepted, batch, terms);
@@ -206,12 +219,17 @@ impl Shard {
                     led.epoch_started = true;
                 }
                 let (end, bytes) = (append.end(), batch.len());
+                let producer = append.producer_id;
+                let before = state.producer_age(partition, producer);
                 let sequence = state.strand.append(append, batch).map_err(rejected)?;
+                let after = state.producer_age(partition, producer);
                 led.last_sequence = sequence;
                 let answer = Answer::Appended(Ok(appended));
                 let due = Due::Appended { asker, partition, end, bytes, answer };
                 state.undurable_bytes += bytes;
                 state.undurable.push_back(Undurable { sequence, due });
+                self.owner.producers.moved(partition, producer, before, after);
+                self.bound_producers();
                 return Ok(());
             }
             Decision::Duplicate(appended) => Ok(appended),

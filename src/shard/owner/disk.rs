@@ -103,7 +103,7 @@ impl Shard {
             Notice::Ready => self.on_strand_ready(strand, out),
             Notice::Durable { .. } => {
                 self.on_durable(strand);
-                self.append_deferred(now);
+                self.append_deferred(now, out);
             }
             Notice::Read { id, result } => match self.owner.reads.remove(&(strand, id)) {
                 Some(ReadFor::Fetch { fetch, index }) => self.on_part_read(fetch, index, result),

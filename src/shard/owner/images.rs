@@ -86,6 +86,7 @@ impl Shard {
     }
 
     fn drop_log(&mut self, strand: StrandId, partition: PartitionId) {
+        self.expire_producers(strand, partition, i64::MAX);
         let Some(state) = self.owner.strands.get_mut(&strand) else { return };
         if state.ready
             && state.strand.log(partition).is_some()
@@ -119,6 +120,7 @@ impl Shard {
                 led.epoch_started = log.epochs().latest() == Some(led.epoch);
             }
         }
+        self.count_producers(strand);
         self.drop_unknown(strand, out);
     }
 

@@ -5,7 +5,9 @@ mod append;
 mod disk;
 mod fetch;
 mod images;
+mod jobs;
 mod offsets;
+mod producers;
 mod records;
 mod retention;
 mod watches;
@@ -26,8 +28,6 @@ use crate::base::StrandId;
 use crate::log::Log;
 use crate::partition::Led;
 use crate::shard::Effects;
-use crate::shard::JobId;
-use crate::shard::JobResult;
 use crate::strand::Notice;
 use crate::strand::ReadId;
 use crate::strand::Strand;
@@ -46,11 +46,10 @@ pub(super) struct Owner {
     watches: watches::Watches,
     fetches: BTreeMap<FetchId, fetch::Reading>,
     last_fetch: u64,
-    searches: BTreeMap<SearchId, offsets::Search>,
-    last_search: u64,
+    searches: offsets::Searches,
     reads: BTreeMap<(StrandId, ReadId), ReadFor>,
-    jobs: BTreeMap<JobId, JobFor>,
-    last_job: u64,
+    jobs: jobs::Jobs,
+    producers: producers::Recency,
     retention: retention::Sweep,
     stopped: bool,
 }
@@ -67,13 +66,6 @@ struct SearchId(u64);
 #[derive(Clone, Copy, Debug)]
 enum ReadFor {
     Fetch { fetch: FetchId, index: usize },
-    Search(SearchId),
-}
-
-/// Who waits for a job.
-#[derive(Clone, Copy, Debug)]
-enum JobFor {
-    Append(PartitionId),
     Search(SearchId),
 }
 
@@ -116,11 +108,10 @@ impl Owner {
             watches: watches::Watches::default(),
             fetches: BTreeMap::new(),
             last_fetch: 0,
-            searches: BTreeMap::new(),
-            last_search: 0,
+            searches: offsets::Searches::default(),
             reads: BTreeMap::new(),
-            jobs: BTreeMap::new(),
-            last_job: 0,
+            jobs: jobs::Jobs::default(),
+            producers: producers::Recency::default(),
             retention: retention::Sweep::default(),
             stopped: false,
         }
@@ -152,13 +143,6 @@ impl Owner {
         let stops = !self.stopped && self.strands.values().all(|state| state.stopped);
         self.stopped |= stops;
         stops
-    }
-
-    fn next_job(&mut self, job_for: JobFor) -> JobId {
-        self.last_job += 1;
-        let id = JobId(self.last_job);
-        self.jobs.insert(id, job_for);
-        id
     }
 
     /// The partition with its strand, if it is led here and its strand has recovered.
@@ -214,7 +198,7 @@ impl Shard {
             Question::Watch { parts, bytes } => self.on_watch(asker, &parts, bytes),
             Question::Unwatch => self.owner.watches.remove(asker),
             Question::FindOffset { partition, current_epoch, at } => {
-                self.on_find_offset(now, asker, partition, current_epoch, at, out);
+                self.on_find_offset(now, asker, partition, current_epoch, at);
             }
             Question::DeleteRecords { partition, to } => {
                 self.on_delete_records(asker, partition, to);
@@ -222,19 +206,6 @@ impl Shard {
             Question::EpochEnd { partition, current_epoch, epoch } => {
                 self.on_epoch_end(asker, partition, current_epoch, epoch);
             }
-        }
-    }
-
-    pub(super) fn on_job(&mut self, now: Now, job: JobId, result: JobResult, out: &mut Effects) {
-        match (self.owner.jobs.remove(&job), result) {
-            (Some(JobFor::Append(partition)), JobResult::Opened(result)) => {
-                self.on_opened(now, partition, job, result);
-            }
-            (Some(JobFor::Search(search)), JobResult::FoundRecord(found)) => {
-                self.on_record_found(now, search, found, out);
-            }
-            // The partition was deleted meanwhile.
-            (_, _) => {}
         }
     }
 }

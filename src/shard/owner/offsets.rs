@@ -1,12 +1,15 @@
 //! Offsets by time (rule 75): the index says where to begin, then batches are read until one
 //! holds the record; compressed ones are opened off-core.
 
+use std::collections::BTreeMap;
+use std::collections::VecDeque;
+
 use bytes::Bytes;
 
-use super::JobFor;
 use super::ReadFor;
 use super::SearchId;
 use super::fetch::read_rejection;
+use super::jobs::JobFor;
 use crate::api::Answer;
 use crate::api::At;
 use crate::api::FoundOffset;
@@ -44,12 +47,30 @@ pub(super) struct Search {
     start: Offset,
     /// Records at or above it are not visible.
     limit: Offset,
+    /// When it was asked for, in `Now::mono_us`.
+    begun_us: u64,
+    /// The index has said where to begin.
+    sought: bool,
     reads: u32,
     /// Batches that were read and not looked at, with the offset behind them.
     unread: Vec<Slice>,
     next: Offset,
     /// The leader epoch of the batch that a job looks at.
     epoch: LeaderEpoch,
+}
+
+/// Searches by time: a few of them read, the others wait.
+#[derive(Debug, Default)]
+pub(super) struct Searches {
+    by_id: BTreeMap<SearchId, Search>,
+    last: u64,
+    waiting: VecDeque<SearchId>,
+}
+
+impl Searches {
+    fn under_way(&self) -> usize {
+        self.by_id.len() - self.waiting.len()
+    }
 }
 
 /// What looking at a batch says.
@@ -72,7 +93,6 @@ impl Shard {
         partition: PartitionId,
         current_epoch: LeaderEpoch,
         at: At,
-        out: &mut Effects,
     ) {
         let place = self.find_place(partition, current_epoch, at);
         let (timestamp, start, limit) = match place {
@@ -82,21 +102,44 @@ impl Shard {
             Ok(Place::Search { timestamp, start, limit }) => (timestamp, start, limit),
             Err(rejection) => return self.answer(asker, Answer::FoundOffset(Err(rejection))),
         };
-        self.owner.last_search += 1;
-        let id = SearchId(self.owner.last_search);
+        let searches = &mut self.owner.searches;
+        if searches.waiting.len() >= limits::SEARCHES_WAITING_MAX {
+            let overloaded = Answer::FoundOffset(Err(Rejection::Overloaded));
+            return self.answer(asker, overloaded);
+        }
+        searches.last += 1;
+        let id = SearchId(searches.last);
         let search = Search {
             asker,
             partition,
             timestamp,
             start,
             limit,
+            begun_us: now.mono_us,
+            sought: false,
             reads: 0,
             unread: Vec::new(),
             next: start,
             epoch: -1,
         };
-        self.owner.searches.insert(id, search);
-        self.seek(now, id, out);
+        searches.by_id.insert(id, search);
+        searches.waiting.push_back(id);
+    }
+
+    /// Lets searches go on as far as they may; false: none could.
+    pub(in crate::shard) fn begin_searches(&mut self, now: Now, out: &mut Effects) -> bool {
+        let mut any = false;
+        while self.owner.searches.under_way() < limits::SEARCHES_MAX
+            && let Some(id) = self.owner.searches.waiting.pop_front()
+        {
+            any = true;
+            let Some(search) = self.owner.searches.by_id.get(&id) else { continue };
+            match search.sought {
+                false => self.seek(now, id, out),
+                true => self.search_on(now, id, out),
+            }
+        }
+        any
     }
 
     fn find_place(
@@ -125,7 +168,7 @@ impl Shard {
     }
 
     fn seek(&mut self, now: Now, id: SearchId, out: &mut Effects) {
-        let Some(search) = self.owner.searches.get(&id) else { return };
+        let Some(search) = self.owner.searches.by_id.get(&id) else { return };
         let (partition, timestamp) = (search.partition, search.timestamp);
         let Ok((led, state)) = self.owner.led(partition) else {
             return self.end_search(id, Err(Rejection::UnknownPartition));
@@ -152,8 +195,9 @@ impl Shard {
     ) {
         match result {
             Ok(Some(from)) => {
-                if let Some(search) = self.owner.searches.get_mut(&id) {
+                if let Some(search) = self.owner.searches.by_id.get_mut(&id) {
                     search.next = from.max(search.start);
+                    search.sought = true;
                 }
                 self.search_on(now, id, out);
             }
@@ -165,16 +209,17 @@ impl Shard {
     /// Looks at batches, and reads more, until something has to be waited for.
     fn search_on(&mut self, now: Now, id: SearchId, out: &mut Effects) {
         loop {
-            let Some(search) = self.owner.searches.get_mut(&id) else { return };
+            let Some(search) = self.owner.searches.by_id.get_mut(&id) else { return };
             match search.look() {
                 Some(Look::Found(found)) => return self.end_search(id, Ok(Some(found))),
                 Some(Look::Behind) => {}
                 Some(Look::Open { batch, epoch }) => {
                     search.epoch = epoch;
                     let (timestamp, from) = (search.timestamp, search.start);
-                    let job = self.owner.next_job(JobFor::Search(id));
-                    out.jobs.push((job, Job::FindRecord { batch, timestamp, from }));
-                    return;
+                    let bytes_max = self.config.opened_bytes_max;
+                    let job = Job::FindRecord { batch, timestamp, from, bytes_max };
+                    self.owner.jobs.push(JobFor::Search(id), job);
+                    return self.start_jobs(out);
                 }
                 None => {
                     if !self.search_read(now, id, out) {
@@ -187,14 +232,19 @@ impl Shard {
 
     /// Reads the next batches; false: they are awaited, or the search is over.
     fn search_read(&mut self, now: Now, id: SearchId, out: &mut Effects) -> bool {
-        let Some(search) = self.owner.searches.get_mut(&id) else { return false };
+        let Some(search) = self.owner.searches.by_id.get_mut(&id) else { return false };
         if search.next >= search.limit {
             self.end_search(id, Ok(None));
             return false;
         }
+        if now.mono_us.saturating_sub(search.begun_us) >= limits::SEARCH_US {
+            self.end_search(id, Err(Rejection::TimedOut));
+            return false;
+        }
         search.reads += 1;
         if search.reads > limits::SEARCH_READS_MAX {
-            self.end_search(id, Err(Rejection::StorageDamaged));
+            search.reads = 0;
+            self.owner.searches.waiting.push_back(id);
             return false;
         }
         let request = ReadRequest {
@@ -224,7 +274,7 @@ impl Shard {
 
     /// Takes read batches over; false: the search is over.
     fn search_batches(&mut self, id: SearchId, result: Result<Batches, ReadError>) -> bool {
-        let Some(search) = self.owner.searches.get_mut(&id) else { return false };
+        let Some(search) = self.owner.searches.by_id.get_mut(&id) else { return false };
         match result {
             Ok(batches) if !batches.slices.is_empty() => {
                 search.next = batches.next.max(search.next + 1);
@@ -262,7 +312,7 @@ impl Shard {
         found: Option<(Offset, i64)>,
         out: &mut Effects,
     ) {
-        let Some(search) = self.owner.searches.get(&id) else { return };
+        let Some(search) = self.owner.searches.by_id.get(&id) else { return };
         match found {
             Some((offset, timestamp)) => {
                 let leader_epoch = search.epoch;
@@ -273,7 +323,7 @@ impl Shard {
     }
 
     fn end_search(&mut self, id: SearchId, result: Result<Option<FoundOffset>, Rejection>) {
-        if let Some(search) = self.owner.searches.remove(&id) {
+        if let Some(search) = self.owner.searches.by_id.remove(&id) {
             // R12: what is not durable is not there yet.
             let visible = |found: &FoundOffset| found.offset < search.limit;
             let result = result.map(|found| found.filter(visible));
@@ -303,7 +353,7 @@ impl Search {
         if is_compressed(header.attributes) {
             return Some(Look::Open { batch: Bytes::copy_from_slice(batch.bytes), epoch });
         }
-        let found = find_record(batch.bytes, self.timestamp, self.start);
+        let found = find_record(batch.bytes, self.timestamp, self.start, batch.bytes.len());
         Some(found.map_or(Look::Behind, |(offset, timestamp)| {
             Look::Found(FoundOffset { offset, timestamp, leader_epoch: epoch })
         }))

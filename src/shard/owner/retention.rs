@@ -29,6 +29,13 @@ impl Sweep {
     pub(super) fn start(now: Now) -> Self {
         Self { clock_offset_ms: offset_ms(now), ..Self::default() }
     }
+
+    /// The wall clock, but for jumps ahead: what expires by it had its time on the monotonic clock
+    /// too (R23).
+    pub(super) fn elapsed_ms(&self, now: Now) -> i64 {
+        let elapsed = self.clock_offset_ms.saturating_add((now.mono_us / 1000) as i64);
+        now.wall_ms.min(elapsed)
+    }
 }
 
 fn offset_ms(now: Now) -> i64 {
@@ -99,8 +106,8 @@ impl Shard {
     fn retain(&mut self, now: Now, partition: PartitionId) {
         let expiration_ms = self.config.producer_expiration_ms;
         let paused = self.owner.retention.paused;
+        let expired_ms = self.owner.retention.elapsed_ms(now).saturating_sub(expiration_ms);
         let Ok((led, state)) = self.owner.led(partition) else { return };
-        state.strand.forget_producers(partition, now.wall_ms.saturating_sub(expiration_ms));
         let empty = Log::default();
         let start = expired_start(led, state.log(partition, &empty), now.wall_ms);
         if let Some(to) = start.filter(|_| !paused)
@@ -109,5 +116,7 @@ impl Shard {
             led.last_sequence = sequence;
             tracing::info!(?partition, to, "retention: log start moved");
         }
+        let strand = led.strand;
+        self.expire_producers(strand, partition, expired_ms);
     }
 }
