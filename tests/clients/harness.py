@@ -123,9 +123,13 @@ class Kafka(Broker):
         return self.java("kafka.Kafka", str(config))
 
 
+def is_kafka():
+    return "--kafka" in sys.argv
+
+
 def broker(**options):
     """The broker that a suite runs against: Strandlog, or Kafka with --kafka."""
-    return Kafka() if "--kafka" in sys.argv else Broker(**options)
+    return Kafka() if is_kafka() else Broker(**options)
 
 
 def kcat(address, *arguments, **options):

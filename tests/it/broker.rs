@@ -15,7 +15,26 @@ use std::process::Stdio;
 
 use tempfile::TempDir;
 
-const BINARY: &str = env!("CARGO_BIN_EXE_strandlog");
+use crate::wire::Connection;
+
+pub(crate) const BINARY: &str = env!("CARGO_BIN_EXE_strandlog");
+
+/// The memory that brokers are given here.
+const MEMORY: &str = "256MiB";
+const MEMORY_BYTES: u64 = 256 << 20;
+
+/// What the process may take beside its budget: the binary, its threads' stacks, what the allocator
+/// keeps, one request of 64 MiB at most while it is decoded, and the state of idle connections.
+const BESIDE_THE_BUDGET: u64 = 64 << 20;
+
+/// Physical memory of a broker, in bytes.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Resident {
+    /// The most it ever had.
+    pub(crate) peak: u64,
+    /// What it may have.
+    pub(crate) bound: u64,
+}
 
 /// How a broker is to be started.
 pub(crate) struct Setup {
@@ -32,13 +51,15 @@ pub(crate) struct Broker {
     pub(crate) address: SocketAddr,
     /// The own port of each shard.
     pub(crate) cores: Vec<u16>,
+    /// How long its start took by its own account, in milliseconds.
+    pub(crate) ready_ms: u64,
     log: PathBuf,
 }
 
 impl Setup {
     pub(crate) fn new() -> Self {
         let dir = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).expect("a directory");
-        let arguments = ["--shards", "2", "--memory", "256MiB", "--storage-extent-bytes", "4MiB"];
+        let arguments = ["--shards", "2", "--memory", MEMORY, "--storage-extent-bytes", "4MiB"];
         Self {
             dir,
             arguments: arguments.map(str::to_owned).to_vec(),
@@ -79,14 +100,19 @@ impl Setup {
 
     /// Starts it and waits until it says that it is ready.
     pub(crate) fn start(&self) -> Broker {
+        self.start_with(self.command())
+    }
+
+    /// As [`Self::start`], by a command that was made by [`Self::command`].
+    pub(crate) fn start_with(&self, mut command: Command) -> Broker {
         let log = self.path().join("log");
         let mut options = std::fs::File::options();
         let file = options.create(true).append(true).open(&log).expect("a log file");
-        let mut process = self.command().stderr(file).spawn().expect("the broker's binary");
+        let mut process = command.stderr(file).spawn().expect("the broker's binary");
         let out = process.stdout.take().expect("its output is read");
         let mut lines = BufReader::new(out).lines().map_while(Result::ok);
         let mut listening = None;
-        loop {
+        let ready_ms = loop {
             let Some(line) = lines.next() else {
                 let text = std::fs::read_to_string(&log).unwrap_or_default();
                 panic!("the broker ended before it was ready: {text}");
@@ -94,12 +120,12 @@ impl Setup {
             if let Some(found) = read_listening(&line) {
                 listening = Some(found);
             }
-            if line.starts_with("strandlog ready") {
-                break;
+            if let Some(ms) = read_ready(&line) {
+                break ms;
             }
-        }
+        };
         let (address, cores) = listening.expect("it says where it listens before it is ready");
-        Broker { process, address, cores, log }
+        Broker { process, address, cores, ready_ms, log }
     }
 
     /// Starts it where it must end by itself: its status and what it wrote.
@@ -126,6 +152,11 @@ fn read_listening(line: &str) -> Option<(SocketAddr, Vec<u16>)> {
     Some((address.parse().ok()?, (first.parse().ok()?..=last.parse().ok()?).collect()))
 }
 
+/// `strandlog ready after 255 ms`
+fn read_ready(line: &str) -> Option<u64> {
+    line.strip_prefix("strandlog ready after ")?.strip_suffix(" ms")?.parse().ok()
+}
+
 impl Broker {
     pub(crate) fn bootstrap(&self) -> String {
         self.address.to_string()
@@ -134,6 +165,21 @@ impl Broker {
     /// What it wrote to its log so far.
     pub(crate) fn log(&self) -> String {
         std::fs::read_to_string(&self.log).expect("the log file")
+    }
+
+    /// Lines of its log that name this client.
+    pub(crate) fn lines_about(&self, client: &Connection) -> usize {
+        let name = client.name();
+        self.log().lines().filter(|line| line.contains(&name)).count()
+    }
+
+    pub(crate) fn memory(&self) -> Resident {
+        let path = format!("/proc/{}/status", self.process.id());
+        let status = std::fs::read_to_string(path).expect("a process of ours");
+        let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
+        let kib = peak.and_then(|rest| rest.trim().strip_suffix(" kB"));
+        let kib: u64 = kib.and_then(|kib| kib.parse().ok()).expect("as the kernel writes it");
+        Resident { peak: kib << 10, bound: MEMORY_BYTES + BESIDE_THE_BUDGET }
     }
 
     pub(crate) fn signal(&self, signal: libc::c_int) {

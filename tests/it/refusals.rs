@@ -2,10 +2,13 @@
 
 use std::fs;
 use std::net::TcpListener;
+use std::process::Command;
 
+use crate::broker::BINARY;
 use crate::broker::Setup;
 use crate::broker::before_start;
 use crate::broker::ended;
+use crate::seccomp;
 
 #[test]
 fn a_second_broker_on_the_directory_is_refused() {
@@ -14,6 +17,30 @@ fn a_second_broker_on_the_directory_is_refused() {
     let (status, text) = setup.refused();
     assert_eq!(status, 72, "{text}");
     assert!(text.contains("another broker runs on"), "{text}");
+    broker.stop();
+}
+
+/// R9: not the directory alone is locked, but the very files that are written.
+#[test]
+fn the_files_of_a_running_broker_are_locked_against_others() {
+    let setup = Setup::new();
+    let broker = setup.start();
+    let mut locked = 0;
+    for strand in fs::read_dir(setup.data().join("data")).unwrap() {
+        for file in fs::read_dir(strand.unwrap().path()).unwrap() {
+            let path = file.unwrap().path();
+            let file = fs::File::open(&path).unwrap();
+            let is_written = path.extension().is_some_and(|e| e == "extent" || e == "slot");
+            if is_written {
+                assert!(file.try_lock_shared().is_err(), "{path:?} is not locked");
+                locked += 1;
+            }
+        }
+    }
+    assert!(locked >= 2, "the slots at least");
+    let mut dump = Command::new(BINARY);
+    let output = dump.args(["log", "dump", "--dir"]).arg(setup.data()).output().unwrap();
+    assert_eq!(output.status.code(), Some(72), "{output:?}");
     broker.stop();
 }
 
@@ -73,31 +100,11 @@ fn where_io_uring_is_forbidden_it_says_so_and_how_to_allow_it() {
     {
         let setup = Setup::new();
         let mut command = setup.command();
-        before_start(&mut command, move || forbid_io_uring(errno));
+        let rules = [(libc::SYS_io_uring_setup as u32, seccomp::errno(errno as u32))];
+        let filter = seccomp::filter(&rules, seccomp::ALLOW);
+        before_start(&mut command, move || seccomp::install(&filter));
         let (status, text) = ended(command);
         assert_eq!(status, 77, "{text}");
         assert!(text.contains("io_uring") && text.contains(words), "{text}");
     }
-}
-
-/// A seccomp filter that answers io_uring_setup with `errno` and allows everything else.
-fn forbid_io_uring(errno: i32) -> std::io::Result<()> {
-    let code =
-        |code: u32, k: u32, jt: u8, jf: u8| libc::sock_filter { code: code as u16, jt, jf, k };
-    let answer = libc::SECCOMP_RET_ERRNO | (errno as u32 & libc::SECCOMP_RET_DATA);
-    let setup = libc::SYS_io_uring_setup as u32;
-    let mut filter = [
-        // The number of the system call is the first field of what is filtered.
-        code(libc::BPF_LD | libc::BPF_W | libc::BPF_ABS, 0, 0, 0),
-        code(libc::BPF_JMP | libc::BPF_JEQ | libc::BPF_K, setup, 0, 1),
-        code(libc::BPF_RET | libc::BPF_K, answer, 0, 0),
-        code(libc::BPF_RET | libc::BPF_K, libc::SECCOMP_RET_ALLOW, 0, 0),
-    ];
-    let program = libc::sock_fprog { len: filter.len() as u16, filter: filter.as_mut_ptr() };
-    // SAFETY: system calls only; the program and its filter live until they return.
-    let failed = unsafe {
-        libc::prctl(libc::PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0
-            || libc::prctl(libc::PR_SET_SECCOMP, libc::SECCOMP_MODE_FILTER, &raw const program) != 0
-    };
-    if failed { Err(std::io::Error::last_os_error()) } else { Ok(()) }
 }
