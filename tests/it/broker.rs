@@ -12,9 +12,12 @@ use std::process::Child;
 use std::process::Command;
 use std::process::ExitStatus;
 use std::process::Stdio;
+use std::time::Duration;
+use std::time::Instant;
 
 use tempfile::TempDir;
 
+use crate::client::PATIENCE;
 use crate::wire::Connection;
 
 pub(crate) const BINARY: &str = env!("CARGO_BIN_EXE_strandlog");
@@ -24,8 +27,8 @@ const MEMORY: &str = "256MiB";
 const MEMORY_BYTES: u64 = 256 << 20;
 
 /// What the process may take beside its budget: the binary, its threads' stacks, what the allocator
-/// keeps, one request of 64 MiB at most while it is decoded, and the state of idle connections.
-const BESIDE_THE_BUDGET: u64 = 64 << 20;
+/// keeps, and the state of idle partitions and connections.
+const BESIDE_THE_BUDGET: u64 = 32 << 20;
 
 /// Physical memory of a broker, in bytes.
 #[derive(Clone, Copy, Debug)]
@@ -171,6 +174,15 @@ impl Broker {
     pub(crate) fn lines_about(&self, client: &Connection) -> usize {
         let name = client.name();
         self.log().lines().filter(|line| line.contains(&name)).count()
+    }
+
+    /// Waits for the first. Who does not read does not see its connection end: the log alone tells.
+    pub(crate) fn wait_for_line_about(&self, client: &Connection) {
+        let begun = Instant::now();
+        while self.lines_about(client) == 0 {
+            assert!(begun.elapsed() < PATIENCE, "nothing about {}: {}", client.name(), self.log());
+            std::thread::sleep(Duration::from_millis(20));
+        }
     }
 
     pub(crate) fn memory(&self) -> Resident {
