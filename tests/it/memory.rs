@@ -224,3 +224,42 @@ fn one_byte_a_second_is_no_request() {
     others_are_unharmed(&broker);
     broker.stop();
 }
+
+/// Asks for many topics, all by different names that no topic can have: much more in memory than
+/// on the wire, both of the question and of the answer.
+fn metadata_of_impossible_topics(count: u32) -> Vec<u8> {
+    let mut body = vec![0, 3, 0, 1, 0, 0, 0, 7, 0xff, 0xff];
+    body.extend_from_slice(&count.to_be_bytes());
+    for number in 0..count {
+        let name = format!("!{number:x}");
+        body.extend_from_slice(&(name.len() as u16).to_be_bytes());
+        body.extend_from_slice(name.as_bytes());
+    }
+    let mut frame = (body.len() as u32).to_be_bytes().to_vec();
+    frame.append(&mut body);
+    frame
+}
+
+#[test]
+fn requests_that_are_much_larger_in_memory_than_on_the_wire_are_bounded_too() {
+    let setup = Setup::new();
+    let broker = setup.start();
+    for count in [10_000, 100_000, 500_000, 1_000_000] {
+        let frame = metadata_of_impossible_topics(count);
+        std::thread::scope(|scope| {
+            for _ in 0..6 {
+                scope.spawn(|| {
+                    let mut client = Connection::open(&broker);
+                    press(&mut client.stream, &frame);
+                    client.close_own_direction();
+                    // Answered or closed, as it fits.
+                    assert!(client.ends());
+                });
+            }
+        });
+        println!("{count} topics: {:?}", broker.memory());
+    }
+    others_are_unharmed(&broker);
+    assert_bounded(&broker);
+    broker.stop();
+}
