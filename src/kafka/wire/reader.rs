@@ -13,8 +13,9 @@ const MEMORY_PER_BYTE: usize = 48;
 /// Memory that any message may take, however short.
 const MEMORY_BASE: usize = 1024;
 
-/// Memory beyond the message's own size that no message may exceed, however long.
-const MEMORY_MAX: usize = 64 << 20;
+/// Memory beyond the message's own size that no message may exceed, however long: some 200,000
+/// partitions. The answer takes about twice as much again.
+const MEMORY_MAX: usize = 16 << 20;
 
 /// A cursor over one message. What it hands out as [`Bytes`] shares the input's memory.
 #[derive(Clone, Debug)]
@@ -31,7 +32,7 @@ pub(crate) struct Outer(usize);
 
 impl Reader {
     /// The decoded message may take 48 times its bytes (and 1 KiB), and no more than its bytes and
-    /// 64 MiB.
+    /// 16 MiB.
     pub fn new(bytes: Bytes) -> Self {
         let scaled = bytes.len().saturating_mul(MEMORY_PER_BYTE).saturating_add(MEMORY_BASE);
         let budget = scaled.min(bytes.len().saturating_add(MEMORY_MAX));
