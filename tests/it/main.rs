@@ -8,6 +8,7 @@ mod damage;
 mod garbage;
 mod half_closed;
 mod memory;
+mod mutations;
 mod refusals;
 mod restart;
 mod roundtrip;

@@ -194,8 +194,8 @@ impl Shard {
 
     fn finish_produce(&mut self, now: Now, producing: Producing, out: &mut Effects) {
         let Producing { exchange, acks, topics, .. } = producing;
-        self.tell_refused(exchange, &topics);
         if acks != 0 {
+            self.tell_refused(exchange, &topics);
             let response = response(exchange.version, topics);
             return self.reply(now, exchange, &response, out);
         }
