@@ -7,6 +7,7 @@ use super::StrandState;
 use crate::base::PartitionId;
 use crate::base::StrandId;
 use crate::log::Producer;
+use crate::record::NO_PRODUCER;
 use crate::shard::Shard;
 
 /// Producers by the wall time of their last append, oldest first. One that its partition has
@@ -37,6 +38,9 @@ impl Recency {
 impl StrandState {
     /// When the producer appended last, wall clock in milliseconds.
     pub(super) fn producer_age(&self, partition: PartitionId, producer: i64) -> Option<i64> {
+        if producer == NO_PRODUCER {
+            return None;
+        }
         let log = self.strand.log(partition)?;
         log.producers().get(producer).map(|state: &Producer| state.appended_ms)
     }
