@@ -198,7 +198,8 @@ fn start(
     let mut mesh = mesh_of(shards).into_iter();
     let (sender, told) = mpsc::channel();
     let mut controls = Vec::new();
-    let assembly = plan::Assembly::new(loaded, host, budget, store, file_system, &bound.ports)?;
+    let mut assembly =
+        plan::Assembly::new(loaded, host, budget, store, file_system, &bound.ports, clock)?;
     for (number, listeners) in bound.shards.into_iter().enumerate() {
         let shard = ShardId(u16::try_from(number).unwrap_or(u16::MAX));
         let control = Control::new().map_err(Failure::Host)?;

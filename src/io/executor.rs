@@ -21,6 +21,8 @@ use crate::base::ShardId;
 use crate::base::StrandId;
 use crate::io::clock::Clock;
 use crate::io::disk::Disk;
+use crate::io::disk::Room;
+use crate::io::disk::Share;
 use crate::io::jobs::BLOCKING_THREADS;
 use crate::io::listener::ShardListeners;
 use crate::io::memory::DmaPool;
@@ -53,7 +55,9 @@ pub struct ExecutorPlan {
     pub clock: Clock,
     /// The data directory.
     pub root: PathBuf,
-    pub strands: Vec<StrandId>,
+    /// The shard's strands, each with its part in the disk's space.
+    pub strands: Vec<(StrandId, Share)>,
+    pub room: Arc<Room>,
     /// Descriptors that each strand may keep open.
     pub open_files: usize,
     /// Bytes of frames, those that are cached or still read included.
@@ -150,8 +154,8 @@ async fn run<C: Core + 'static, W: Watch + 'static>(
     // are opened and rings connected would be forgotten for ever.
     let pulse = glommio::spawn_local(beat()).detach();
     let mut disks = Vec::new();
-    for strand in plan.strands {
-        disks.push((strand, Disk::open(&plan.root, strand, plan.open_files).await?));
+    for (strand, share) in plan.strands {
+        disks.push((strand, Disk::open(&plan.root, strand, plan.open_files, share).await?));
     }
     let mesh = Mesh::connect(plan.mesh, &port).await;
     glommio::spawn_local(obey(plan.control, Rc::clone(&port))).detach();
@@ -161,6 +165,7 @@ async fn run<C: Core + 'static, W: Watch + 'static>(
         port,
         mesh,
         disks,
+        room: plan.room,
         pool: Box::new(DmaPool::new(plan.frame_bytes)),
         heartbeat: plan.heartbeat,
         listeners: Some(plan.listeners),

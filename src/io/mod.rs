@@ -27,6 +27,8 @@ pub use clock::Clock;
 pub use clock::entropy;
 pub use disk::Disk;
 pub use disk::DiskFigures;
+pub use disk::Room;
+pub use disk::Share;
 pub use disk::StrandPaths;
 pub use executor::Control;
 pub use executor::ExecutorPlan;

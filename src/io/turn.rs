@@ -10,6 +10,7 @@ use std::os::fd::FromRawFd;
 use std::os::fd::OwnedFd;
 use std::pin::Pin;
 use std::rc::Rc;
+use std::sync::Arc;
 use std::task::Poll;
 use std::time::Duration;
 
@@ -21,6 +22,7 @@ use crate::base::Now;
 use crate::base::Pool;
 use crate::base::StrandId;
 use crate::io::disk::Disk;
+use crate::io::disk::Room;
 use crate::io::fatal::ExitStatus;
 use crate::io::fatal::exit_now;
 use crate::io::fatal::stop;
@@ -78,6 +80,7 @@ pub(crate) struct Turn<C, W> {
     pub(crate) port: Rc<Port>,
     pub(crate) mesh: Mesh,
     pub(crate) disks: Vec<(StrandId, Rc<Disk>)>,
+    pub(crate) room: Arc<Room>,
     pub(crate) pool: Box<dyn Pool>,
     /// Heartbeat while anything is in flight; `None` switches it off.
     pub(crate) heartbeat: Option<Duration>,
@@ -95,6 +98,8 @@ pub(crate) struct State {
     ticked_us: u64,
     swept_us: u64,
     lively_until_us: u64,
+    /// What the shard was told last of the disk's space.
+    is_short: bool,
     pass: PollableFd<OwnedFd>,
 }
 
@@ -115,6 +120,7 @@ impl State {
             ticked_us: 0,
             swept_us: 0,
             lively_until_us: 0,
+            is_short: false,
             pass: PollableFd::new(always_ready).map_err(io::Error::from)?,
         })
     }
@@ -144,6 +150,10 @@ impl<C: Core, W: Watch> Turn<C, W> {
                     self.state.accepting.iter().for_each(Accepting::stop);
                 }
                 self.core.step(now, event, &mut out);
+            }
+            let is_short = self.room.is_short();
+            if is_short != std::mem::replace(&mut self.state.is_short, is_short) {
+                self.core.step(now, Event::Space { is_short }, &mut out);
             }
             if self.tick_is_due(now) {
                 self.core.step(now, Event::Tick, &mut out);

@@ -24,8 +24,10 @@ use crate::io::ExecutorPlan;
 use crate::io::FileSystem;
 use crate::io::Host;
 use crate::io::MeshEnds;
+use crate::io::Room;
 use crate::io::SHARD_MEMORY_LEAST;
 use crate::io::ShardListeners;
+use crate::io::Share;
 use crate::io::entropy;
 use crate::io::host_name;
 use crate::metadata;
@@ -58,14 +60,12 @@ const REQUEST_BYTES_PER_SECOND: u64 = 16 << 10;
 /// Frames are at most this long, but for one oversized batch (R3).
 const FRAME_BYTES_MAX: u32 = 1 << 20;
 
-/// Of the space that is free at the start, the part that may be taken ahead of need (R22).
-const AHEAD_SHARE: u64 = 10;
+/// Extents that are each strand's own, whatever the others take: the one that is written, the two
+/// of R16, and one for producers.
+const EXTENTS_RESERVED: u64 = 4;
 
-/// Extents that are kept ready at most, per strand.
-const READY_EXTENTS_MAX: u64 = 2;
-
-/// Extents that a strand has at least: the one that is written, and the two of R16, and one.
-const EXTENTS_LEAST: u64 = 4;
+/// The metadata strand's: it goes on when data fills the disk.
+const METADATA_EXTENTS_RESERVED: u64 = 16;
 
 /// Memory of the metadata strand.
 const METADATA_CACHE: usize = 1 << 20;
@@ -170,7 +170,8 @@ pub(super) struct Assembly<'a> {
     connections: ConnectionLimit,
     /// Bytes that extents may take.
     space: u64,
-    free: u64,
+    room: Arc<Room>,
+    shares: BTreeMap<StrandId, Share>,
     layout: Arc<Layout>,
     settings: Arc<Settings>,
 }
@@ -183,13 +184,14 @@ impl<'a> Assembly<'a> {
         store: &'a Store,
         file_system: &FileSystem,
         ports: &[(u16, u16)],
+        clock: Clock,
     ) -> Result<Self, Failure> {
         let config = &loaded.config;
         let by_files = host.open_files / FILES_RESERVED_SHARE * (FILES_RESERVED_SHARE - 1);
         let most = u64::from(config.max_connections).min(by_files.max(CONNECTIONS_LEAST));
         let connections = ConnectionLimit::new(usize::try_from(most).unwrap_or(usize::MAX));
         let space = file_system.free.saturating_add(store.bytes()) / 100 * 95;
-        let free = file_system.free;
+        let (room, shares) = share_out(space, store, clock);
         let longest = intake_limits(config, budget).longest();
         if longest < config.socket_request_max_bytes as usize {
             warn!(
@@ -200,11 +202,11 @@ impl<'a> Assembly<'a> {
         }
         let layout = Arc::new(layout(config, store, budget.shards, ports));
         let settings = Arc::new(settings(loaded)?);
-        Ok(Self { config, host, budget, store, connections, space, free, layout, settings })
+        Ok(Self { config, host, budget, store, connections, space, room, shares, layout, settings })
     }
 
     pub(super) fn executor(
-        &self,
+        &mut self,
         shard: ShardId,
         clock: Clock,
         listeners: ShardListeners,
@@ -212,6 +214,11 @@ impl<'a> Assembly<'a> {
         control: Control,
     ) -> ExecutorPlan {
         let strands: Vec<StrandId> = self.places(shard).map(|place| place.strand).collect();
+        let shares = strands.into_iter().map(|strand| {
+            let share = self.shares.remove(&strand);
+            (strand, share.expect("every strand has a part, and one executor"))
+        });
+        let strands = shares.collect();
         let all = self.store.manifest().strands.len() as u64;
         let files = self.host.open_files / FILES_RESERVED_SHARE / all.max(1);
         let spin = match self.host.must_not_spin(self.budget.shards) {
@@ -224,6 +231,7 @@ impl<'a> Assembly<'a> {
             clock,
             root: self.store.root().to_owned(),
             strands,
+            room: Arc::clone(&self.room),
             open_files: usize::try_from(files).unwrap_or(usize::MAX),
             frame_bytes: self.budget.frames(),
             intake: intake_limits(self.config, self.budget),
@@ -260,12 +268,13 @@ impl<'a> Assembly<'a> {
 
     /// `sharing`: the strands that share the shard's memory.
     fn strand(&self, place: &StrandPlace, sharing: usize) -> StrandConfig {
-        let extent = u64::from(place.extent_bytes);
+        let extents = self.space / u64::from(place.extent_bytes);
         let frame_bytes_max = FRAME_BYTES_MAX.min(place.extent_bytes / 2) / 4096 * 4096;
         let whole = StrandConfig {
             extent_bytes: place.extent_bytes,
             frame_bytes_max,
             in_flight_max: u8::try_from(self.config.storage_frames_in_flight).unwrap_or(u8::MAX),
+            extents_max: u32::try_from(extents.max(EXTENTS_RESERVED)).unwrap_or(u32::MAX),
             ..StrandConfig::default()
         };
         if place.strand == StrandId::METADATA {
@@ -273,19 +282,13 @@ impl<'a> Assembly<'a> {
                 cache_bytes: METADATA_CACHE,
                 read_ahead_bytes: METADATA_CACHE,
                 index_cache_bytes: METADATA_CACHE,
-                ready_extents: 1,
                 ..whole
             };
         }
-        let others = self.store.manifest().strands.len() as u64;
-        let extents = (self.space / extent).saturating_sub(EXTENTS_LEAST * others);
-        let ready = self.free / AHEAD_SHARE / extent / others;
         StrandConfig {
             cache_bytes: self.budget.cached_frames() / sharing,
             read_ahead_bytes: self.budget.read_ahead() / sharing,
             index_cache_bytes: self.budget.index_cache() / sharing,
-            extents_max: u32::try_from(extents.max(EXTENTS_LEAST)).unwrap_or(u32::MAX),
-            ready_extents: ready.clamp(1, READY_EXTENTS_MAX) as u32,
             ..whole
         }
     }
@@ -317,6 +320,33 @@ impl<'a> Assembly<'a> {
             cluster: TopicId(self.store.manifest().cluster),
         }
     }
+}
+
+/// What extents may take, divided: each strand's reserve and what it has already are its own, the
+/// rest is for whoever asks first (R16).
+fn share_out(space: u64, store: &Store, clock: Clock) -> (Arc<Room>, BTreeMap<StrandId, Share>) {
+    let room = Room::new(space, clock);
+    let owned = store.extents();
+    let share = |place: &StrandPlace| {
+        let reserved = match place.strand {
+            StrandId::METADATA => METADATA_EXTENTS_RESERVED,
+            _ => EXTENTS_RESERVED,
+        };
+        let owned = owned.get(&place.strand).copied().unwrap_or(0);
+        (place.strand, room.share(place.extent_bytes, reserved, owned))
+    };
+    let shares: BTreeMap<StrandId, Share> = store.manifest().strands.iter().map(share).collect();
+    let bytes = shares.values().map(Share::bytes).fold(0, u64::saturating_add);
+    if bytes > space {
+        warn!(
+            "storage: extents of {} strands take {} at least, and the file system has room for \
+             {}: one may find it full before it has its part (`shards`, `storage.extent.bytes`)",
+            shares.len(),
+            Bytes(bytes),
+            Bytes(space)
+        );
+    }
+    (room, shares)
 }
 
 fn intake_limits(config: &Config, budget: &Budget) -> IntakeLimits {

@@ -1,6 +1,7 @@
 //! The data directory: its lock, its manifest; formatted on the first start, and mapped anew when
 //! the number of cores changed.
 
+use std::collections::BTreeMap;
 use std::fs::File;
 use std::fs::TryLockError;
 use std::io;
@@ -17,8 +18,10 @@ use crate::base::ShardId;
 use crate::base::StrandId;
 use crate::config::Config;
 use crate::config::Loaded;
+use crate::io::StrandPaths;
 use crate::io::entropy;
 use crate::server::failure::Failure;
+use crate::strand;
 use crate::strand::Manifest;
 use crate::strand::ManifestFault;
 use crate::strand::STRANDS_MAX;
@@ -80,6 +83,18 @@ impl Store {
         let files =
             dirs.flat_map(|dir| std::fs::read_dir(dir.path()).into_iter().flatten().flatten());
         files.filter_map(|file| file.metadata().ok()).map(|metadata| metadata.len()).sum()
+    }
+
+    /// How many extents each strand has.
+    pub(super) fn extents(&self) -> BTreeMap<StrandId, u64> {
+        let count = |place: &StrandPlace| {
+            let paths = StrandPaths::new(&self.root, place.strand);
+            let files = std::fs::read_dir(paths.dir()).into_iter().flatten().flatten();
+            let named = files.filter_map(|file| StrandPaths::named(file.file_name().to_str()?));
+            let extents = named.filter(|file| matches!(file, strand::File::Extent(_)));
+            (place.strand, extents.count() as u64)
+        };
+        self.manifest.strands.iter().map(count).collect()
     }
 
     fn format(root: &Path, config: &Config, shards: u16) -> Result<Manifest, Failure> {

@@ -84,6 +84,7 @@ impl Shard {
             Event::Disk { strand, token, outcome } => {
                 self.on_disk(now, strand, token, outcome, out);
             }
+            Event::Space { is_short } => self.press_strands(is_short),
             Event::Job { job, result } => self.on_job(now, job, result, out),
             Event::Tick => self.on_tick(now, out),
             Event::Shutdown => self.on_shutdown(now, out),

@@ -32,6 +32,9 @@ pub enum Event {
     Mesh { from: ShardId, message: Message },
     /// An op of one of this shard's strands ended.
     Disk { strand: StrandId, token: Token, outcome: Outcome },
+    /// The disk that the shard's strands share with others is short of space, or has enough again:
+    /// a strand, of whatever shard, was refused an extent.
+    Space { is_short: bool },
     /// Work done off-core ended.
     Job { job: JobId, result: JobResult },
     /// The deadline asked for has come, or the heartbeat.

@@ -207,7 +207,7 @@ impl Strand {
     /// Begins a checkpoint when one is due, and writes the next piece of the one on its way.
     pub(super) fn checkpoint(&mut self, now: Now, pool: &mut dyn Pool, out: &mut Output) {
         // The last one of a shutdown holds everything.
-        let is_time = (self.is_running() || self.commit.is_idle()) && !self.space_is_denied();
+        let is_time = (self.is_running() || self.commit.is_idle()) && !self.files_are_paused();
         if self.checkpoints.writing.is_none() && is_time && self.checkpoints.is_due(now) {
             self.capture(now);
         }
@@ -306,9 +306,11 @@ impl Strand {
                 writing.step = Step::Write { at: 0 };
                 self.checkpoints.slot_mut(slot).file_bytes = bytes as u64;
             }
-            (Step::Growing, Outcome::Failed(IoFailure::Full)) => self.put_checkpoint_off(now),
+            (Step::Growing, Outcome::Failed(IoFailure::Full)) => self.put_checkpoint_off(now, out),
             (Step::Written { at }, Outcome::Written) => self.on_piece_written(at, out),
-            (Step::ReadBack { at }, Outcome::Read(block)) => self.on_read_back(at, &block, out),
+            (Step::ReadBack { at }, Outcome::Read(block)) => {
+                self.on_read_back(now, at, &block, out)
+            }
             (_, outcome) => {
                 let what = format!("checkpoint in slot {:?}: {outcome:?}", writing.slot);
                 self.fail(Fatal::WriteFailed { what }, out);
@@ -318,12 +320,12 @@ impl Strand {
 
     /// R16: no room for a longer slot is no reason to stop. The slots that count still do, and a
     /// strand that is shutting down leaves it at that: its next start replays more.
-    fn put_checkpoint_off(&mut self, now: Now) {
+    fn put_checkpoint_off(&mut self, now: Now, out: &mut Output) {
         self.checkpoints.writing = None;
         if self.is_running() {
             self.checkpoints.want();
         }
-        self.deny_space(now);
+        self.deny_file(now, out);
     }
 
     fn on_piece_written(&mut self, at: usize, out: &mut Output) {
@@ -346,10 +348,11 @@ impl Strand {
         self.ops.issue(Purpose::Checkpoint, op, out);
     }
 
-    fn on_read_back(&mut self, at: usize, block: &Block, out: &mut Output) {
+    fn on_read_back(&mut self, now: Now, at: usize, block: &Block, out: &mut Output) {
         let Some(writing) = &mut self.checkpoints.writing else { return };
         if block.bytes() != piece(&writing.bytes, at) {
-            // The device lost or bent what it said was durable. The other slot still counts.
+            // The device lost or bent what it said was durable. The other slot still counts, and
+            // this one is written again after a pause.
             let file = File::Slot(writing.slot);
             let slot = writing.slot;
             self.checkpoints.slot_mut(slot).valid = None;
@@ -358,6 +361,7 @@ impl Strand {
             let damage = Damage::Unreadable;
             let report = DamageReport { file, position: at as u64, partition: None, damage };
             out.notices.push(Notice::Damage(report));
+            self.pause_files(now);
             return;
         }
         let next = at + PIECE_BYTES;

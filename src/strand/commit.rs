@@ -177,6 +177,9 @@ pub(super) struct Commit {
     durable: u64,
     /// Highest sequence of an entry that counts, as frames may claim it proven.
     proven: u64,
+    /// Highest sequence that the slots of earlier starts hold. It lies above `proven` where the last
+    /// uses of the chain were given back: nothing in them was live any more.
+    saved: u64,
     /// Payload bytes that wait for their frame to be issued.
     waiting_bytes: usize,
 }
@@ -198,15 +201,17 @@ impl Commit {
             in_flight: VecDeque::new(),
             durable: 0,
             proven: 0,
+            saved: 0,
             waiting_bytes: 0,
         }
     }
 
-    /// Recovery is over: `proven` is the last sequence that counts, the first frame of this start
-    /// gets `sequence`, the first use `next_use`.
-    pub(super) fn resume(&mut self, proven: u64, sequence: u64, next_use: u64) {
-        assert!(proven < sequence, "sequences are never used again");
+    /// Recovery is over: `proven` is the last sequence that counts, `saved` the highest that a slot
+    /// holds, the first frame of this start gets `sequence`, the first use `next_use`.
+    pub(super) fn resume(&mut self, proven: u64, saved: u64, sequence: u64, next_use: u64) {
+        assert!(proven.max(saved) < sequence, "sequences are never used again");
         self.proven = proven;
+        self.saved = saved;
         self.sequence = sequence;
         self.durable = sequence - 1;
         self.next_use = next_use;
@@ -225,7 +230,7 @@ impl Commit {
     /// this start it is the one behind the recovered end: sequences between that and the first
     /// of this start belong to nobody, or to a torn tail that no header has closed off yet.
     pub(super) fn next_sequence(&self) -> u64 {
-        if self.plan.is_none() { self.proven + 1 } else { self.sequence }
+        if self.plan.is_none() { self.proven.max(self.saved) + 1 } else { self.sequence }
     }
 
     /// The highest sequence that any entry taken in so far has.
@@ -235,7 +240,7 @@ impl Commit {
         } else if self.plan.is_some() {
             self.sequence
         } else {
-            self.proven
+            self.proven.max(self.saved)
         }
     }
 
@@ -246,11 +251,6 @@ impl Commit {
     /// Nothing gathers, waits or is on its way.
     pub(super) fn is_idle(&self) -> bool {
         self.gathering.is_empty() && self.closed.is_empty() && self.in_flight.is_empty()
-    }
-
-    /// This start has taken something in, and so a use of its own.
-    pub(super) fn has_begun(&self) -> bool {
-        self.plan.is_some()
     }
 
     /// Uses that were planned and still want an extent.

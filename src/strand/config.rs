@@ -32,11 +32,9 @@ pub struct StrandConfig {
     pub gathering_bytes_max: u32,
     /// Written frames that stay in memory for tail reads.
     pub cache_bytes: usize,
-    /// The most extents that the strand may have on disk, from the free space at the start (R22)
-    /// and the limits of the store.
+    /// The most extents that the strand may have on disk. What other strands of the disk leave of
+    /// it the disk says, by refusing (R16).
     pub extents_max: u32,
-    /// Zeroed extents kept ready beside the open one (R15).
-    pub ready_extents: u32,
     /// A checkpoint is due after this many bytes of frames.
     pub checkpoint_bytes: u64,
     /// And at the latest this long after the first frame that it would save from replay.
@@ -47,6 +45,8 @@ pub struct StrandConfig {
     pub index_extents: u32,
     /// An index file is written early when the runs held in memory reach this many.
     pub index_runs_max: usize,
+    /// Runs in memory that the search for what died looks at in one turn.
+    pub sweep_runs: usize,
     /// Bytes per second that evacuation may copy while producers are served (R17).
     pub evacuation_bytes_per_second: u64,
     /// Memory that windows and read-ahead of cold reads may hold (R20).
@@ -67,12 +67,12 @@ impl Default for StrandConfig {
             gathering_bytes_max: 8 << 20,
             cache_bytes: 64 << 20,
             extents_max: 64,
-            ready_extents: 2,
             checkpoint_bytes: 64 << 20,
             checkpoint_us: 30_000_000,
             quiet_us: 1_000_000,
             index_extents: 16,
             index_runs_max: 64 << 10,
+            sweep_runs: 512,
             evacuation_bytes_per_second: 32 << 20,
             read_ahead_bytes: 16 << 20,
             index_cache_bytes: 8 << 20,
@@ -95,6 +95,7 @@ impl StrandConfig {
             checkpoint_bytes: 128 << 10,
             index_extents: 4,
             index_runs_max: 256,
+            sweep_runs: 64,
             evacuation_bytes_per_second: 1 << 20,
             read_ahead_bytes: 64 << 10,
             index_cache_bytes: 64 << 10,

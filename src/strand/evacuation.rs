@@ -18,6 +18,7 @@ use crate::strand::Damage;
 use crate::strand::DamageReport;
 use crate::strand::Entry;
 use crate::strand::EntryId;
+use crate::strand::FRAME_HEADER;
 use crate::strand::File;
 use crate::strand::FooterPlace;
 use crate::strand::Notice;
@@ -41,6 +42,13 @@ const WINDOW_BYTES: u32 = 256 << 10;
 
 /// Above this share of an extent a copy gains nothing: what it frees it fills again.
 const COST_MAX_PERCENT: u64 = 95;
+
+/// For the sake of another strand of the disk nothing is copied that costs more than it gains.
+const COST_FOR_OTHERS_PERCENT: u64 = 50;
+
+/// What a copy takes at most beside its batch: its entry in the frame's table and once more in the
+/// footer's, and its run.
+const COPY_BYTES: u64 = 256;
 
 /// Header, a frame that only seals, and the shortest footer.
 const OVERHEAD_PAGES: u64 = 5;
@@ -96,6 +104,15 @@ pub(super) struct Evacuation {
     victim: Option<Victim>,
     /// Copies may go on from here: `Now::mono_us`.
     paced_until: u64,
+    /// No victim was found that costs at most this, and nothing has died or was sealed since.
+    none_below: Option<u64>,
+}
+
+impl Evacuation {
+    /// There may be a victim where none was.
+    pub(super) fn look_again(&mut self) {
+        self.none_below = None;
+    }
 }
 
 impl Strand {
@@ -108,12 +125,11 @@ impl Strand {
             self.choose_victim(out);
         }
         let Some(mut victim) = self.evacuation.victim.take() else { return };
+        if matches!(victim.step, Step::Copy) {
+            self.read_survivors(now, &mut victim, out);
+        }
         let goes_on = match victim.step {
-            Step::Trailer | Step::Footer(_) | Step::Window { .. } => true,
-            Step::Copy => {
-                self.read_survivors(now, &mut victim, out);
-                true
-            }
+            Step::Trailer | Step::Footer(_) | Step::Copy | Step::Window { .. } => true,
             Step::Push { start, ref block } => {
                 let block = block.clone();
                 self.push_survivors(now, &mut victim, start, &block, out)
@@ -125,6 +141,12 @@ impl Strand {
         }
     }
 
+    /// When copying goes on by itself. A turn leaves it in the future, or waits for an outcome.
+    pub(super) fn evacuation_deadline(&self) -> Option<u64> {
+        let victim = self.evacuation.victim.as_ref()?;
+        matches!(victim.step, Step::Copy).then_some(self.evacuation.paced_until)
+    }
+
     /// The sealed use whose copy costs least, if room is needed and it is worth it.
     fn choose_victim(&mut self, out: &mut Output) {
         let starves = Mutant::EvacuationStarvesOnFullDisk.is_on() && self.space.is_full;
@@ -134,6 +156,10 @@ impl Strand {
         }
         let extent_bytes = u64::from(self.config.extent_bytes);
         let cost_max = self.cost_max();
+        if self.evacuation.none_below.is_some_and(|cost| cost >= cost_max) {
+            return;
+        }
+        let cost = |extent: &Extent| share_of_use(extent).min(self.gathered_anew(extent));
         let is_worth_it = |extent: &Extent| {
             extent.life == Life::Sealed
                 && extent.has_footer
@@ -142,6 +168,7 @@ impl Strand {
         };
         let victims = self.extents.iter().filter(|(_, extent)| is_worth_it(extent));
         let Some((id, extent)) = victims.min_by_key(|(_, extent)| cost(extent)) else {
+            self.evacuation.none_below = Some(cost_max);
             return;
         };
         let place = Use { number: extent.use_number, extent: id };
@@ -157,7 +184,20 @@ impl Strand {
         let extent_bytes = u64::from(self.config.extent_bytes);
         let holds = extent_bytes.saturating_sub(OVERHEAD_PAGES * PAGE as u64);
         let rest = u64::from(self.config.frame_bytes_max);
-        (holds * COST_MAX_PERCENT / 100).min(holds.saturating_sub(rest))
+        let percent = if self.is_scarce() { COST_MAX_PERCENT } else { COST_FOR_OTHERS_PERCENT };
+        (holds * percent / 100).min(holds.saturating_sub(rest))
+    }
+
+    /// What the copies take when they are gathered, however few of them shared a frame of the use:
+    /// small batches that came one at a time lie in a page each.
+    fn gathered_anew(&self, extent: &Extent) -> u64 {
+        let bytes =
+            extent.live.bytes.saturating_add(extent.live.batches.saturating_mul(COPY_BYTES));
+        // A window's copies make a frame, unless they fill one: of two full frames that follow each
+        // other one is more than half as long as it may be.
+        let windows = 1 + u64::from(self.config.extent_bytes / WINDOW_BYTES);
+        let frames = windows + 2 * bytes / u64::from(self.config.frame_bytes_max);
+        bytes.saturating_add(frames * (FRAME_HEADER + PAGE) as u64)
     }
 
     fn read_victim(&mut self, place: Use, position: u64, bytes: u32, out: &mut Output) {
@@ -169,6 +209,11 @@ impl Strand {
         let Some(mut victim) = self.evacuation.victim.take() else {
             unreachable!("an op of evacuation belongs to its victim");
         };
+        // It died meanwhile, and its extent may hold something else.
+        let is_there = self.extents.used(victim.place.number);
+        if is_there.is_none_or(|extent| extent.life != Life::Sealed) {
+            return;
+        }
         let block = match outcome {
             Outcome::Read(block) => Some(block),
             _ => None,
@@ -316,7 +361,7 @@ impl Strand {
             victim.survivors.pop_front();
         }
         let per_second = self.config.evacuation_bytes_per_second.max(1);
-        let pause = copied.saturating_mul(1_000_000) / per_second;
+        let pause = (copied.saturating_mul(1_000_000) / per_second).max(1);
         self.evacuation.paced_until = now.mono_us.saturating_add(pause);
         victim.step = Step::Copy;
         true
@@ -350,14 +395,14 @@ impl Strand {
     }
 }
 
-/// What a copy of the live part takes: live batches take the same share of what the use filled as
-/// they are of its batches.
-fn cost(extent: &Extent) -> u64 {
+/// What the live part takes where it lies: live batches take the same share of what the use filled
+/// as they are of its batches.
+fn share_of_use(extent: &Extent) -> u64 {
     if extent.stored_bytes == 0 {
         return 0;
     }
     let known = extent.used_bytes;
     let used = if known > 0 { known } else { extent.stored_bytes.saturating_mul(3) / 2 };
-    let cost = u128::from(used) * u128::from(extent.live_bytes) / u128::from(extent.stored_bytes);
+    let cost = u128::from(used) * u128::from(extent.live.bytes) / u128::from(extent.stored_bytes);
     cost as u64
 }

@@ -1,6 +1,7 @@
 //! The life of an extent: prepared, ready, open, sealed, dead, ready again (R13, R15).
 
 use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 
 use crate::strand::ExtentId;
 use crate::strand::IndexId;
@@ -29,10 +30,51 @@ pub(super) enum Life {
     Removing,
 }
 
+/// Lives without what they know.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Stage {
+    Preparing,
+    Ready,
+    Open,
+    Sealed,
+    Dead,
+    Removing,
+}
+
+const STAGES: usize = 6;
+
+impl Life {
+    fn stage(self) -> Stage {
+        match self {
+            Self::Preparing => Stage::Preparing,
+            Self::Ready => Stage::Ready,
+            Self::Open => Stage::Open,
+            Self::Sealed => Stage::Sealed,
+            Self::Dead { .. } => Stage::Dead,
+            Self::Removing => Stage::Removing,
+        }
+    }
+}
+
+/// What of a use is still in some partition's log.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub(super) struct Live {
+    pub bytes: u64,
+    pub batches: u64,
+}
+
+impl Live {
+    pub(super) fn add(&mut self, more: Self) {
+        self.bytes += more.bytes;
+        self.batches += more.batches;
+    }
+}
+
 /// What is known of one extent. Its runs are elsewhere: in memory while it is young, in an index
 /// file later.
 #[derive(Clone, Debug)]
 pub(super) struct Extent {
+    /// Changed by [`Extents`] alone, which counts.
     pub life: Life,
     /// The filling that counts; 0: never used.
     pub use_number: u64,
@@ -45,7 +87,7 @@ pub(super) struct Extent {
     /// Bytes of batches that were written in this use.
     pub stored_bytes: u64,
     /// Of them, what nobody has killed. An upper bound between two sweeps.
-    pub live_bytes: u64,
+    pub live: Live,
     /// The index file that holds its runs; `None`: they are in memory.
     pub index: Option<IndexId>,
     /// A valid footer is on disk.
@@ -63,7 +105,7 @@ impl Extent {
             last_sequence: 0,
             used_bytes: 0,
             stored_bytes: 0,
-            live_bytes: 0,
+            live: Live::default(),
             index: None,
             has_footer: false,
             damaged: false,
@@ -82,6 +124,9 @@ pub(super) struct Extents {
     extents: BTreeMap<ExtentId, Extent>,
     /// Which extent holds a use.
     uses: BTreeMap<u64, ExtentId>,
+    /// How many there are in each stage: asked for with every append.
+    counts: [usize; STAGES],
+    ready: BTreeSet<ExtentId>,
     /// The highest use number ever seen; the next use is above it.
     highest_use: u64,
 }
@@ -99,8 +144,30 @@ impl Extents {
         self.extents.len()
     }
 
-    pub(super) fn count(&self, life: Life) -> usize {
-        self.extents.values().filter(|extent| extent.life == life).count()
+    pub(super) fn count(&self, stage: Stage) -> usize {
+        self.counts[stage as usize]
+    }
+
+    fn tally(&mut self, id: ExtentId, before: Option<Life>, after: Option<Life>) {
+        if let Some(before) = before {
+            self.counts[before.stage() as usize] -= 1;
+        }
+        if let Some(after) = after {
+            self.counts[after.stage() as usize] += 1;
+        }
+        if after == Some(Life::Ready) {
+            self.ready.insert(id);
+        } else {
+            self.ready.remove(&id);
+        }
+    }
+
+    fn live_on(&mut self, id: ExtentId, life: Life) -> &mut Extent {
+        let before = self.extents.get(&id).expect("the extent exists").life;
+        self.tally(id, Some(before), Some(life));
+        let extent = self.extents.get_mut(&id).expect("the extent exists");
+        extent.life = life;
+        extent
     }
 
     pub(super) fn insert(&mut self, id: ExtentId, extent: Extent) {
@@ -108,7 +175,9 @@ impl Extents {
         if extent.is_used() {
             self.uses.insert(extent.use_number, id);
         }
-        self.extents.insert(id, extent);
+        let life = extent.life;
+        let before = self.extents.insert(id, extent);
+        self.tally(id, before.map(|before| before.life), Some(life));
     }
 
     /// A use that does not count: nobody was ever told of anything in it. Its extent is free once
@@ -122,10 +191,19 @@ impl Extents {
     pub(super) fn remove(&mut self, id: ExtentId) {
         let extent = self.extents.remove(&id).expect("only extents that exist are removed");
         assert!(!extent.is_used(), "an extent that counts was removed");
+        self.tally(id, Some(extent.life), None);
     }
 
-    pub(super) fn get_mut(&mut self, id: ExtentId) -> Option<&mut Extent> {
-        self.extents.get_mut(&id)
+    /// Its file is made.
+    pub(super) fn made(&mut self, id: ExtentId) {
+        self.live_on(id, Life::Ready);
+    }
+
+    /// One that is ready is to be removed, the last in number.
+    pub(super) fn remove_ready(&mut self) -> Option<ExtentId> {
+        let id = *self.ready.last()?;
+        self.live_on(id, Life::Removing);
+        Some(id)
     }
 
     /// The extent that holds a use, if any does.
@@ -158,8 +236,7 @@ impl Extents {
 
     /// The extent that a fresh use takes: the one that was ready first in number.
     pub(super) fn ready(&self) -> Option<ExtentId> {
-        let mut ready = self.iter().filter(|(_, extent)| extent.life == Life::Ready);
-        ready.next().map(|(id, _)| id)
+        self.ready.first().copied()
     }
 
     /// The lowest number that no extent has.
@@ -175,8 +252,8 @@ impl Extents {
     }
 
     pub(super) fn open(&mut self, id: ExtentId, use_number: u64, first_sequence: u64) {
-        let extent = self.extents.get_mut(&id).expect("a ready extent exists");
-        assert_eq!(extent.life, Life::Ready, "only ready extents are opened");
+        assert!(self.ready.contains(&id), "only ready extents are opened");
+        let extent = self.live_on(id, Life::Open);
         *extent = Extent { use_number, first_sequence, ..Extent::new(Life::Open) };
         extent.last_sequence = first_sequence - 1;
         self.uses.insert(use_number, id);
@@ -184,24 +261,24 @@ impl Extents {
     }
 
     pub(super) fn seal(&mut self, use_number: u64, last_sequence: u64) {
-        let extent = self.used_mut(use_number).expect("the use that is sealed exists");
-        assert_eq!(extent.life, Life::Open, "only an open use is sealed");
-        extent.life = Life::Sealed;
+        let id = self.of_use(use_number).expect("the use that is sealed exists");
+        assert_eq!(self.extents[&id].life, Life::Open, "only an open use is sealed");
+        let extent = self.live_on(id, Life::Sealed);
         extent.last_sequence = last_sequence;
     }
 
     /// Nothing in the use is live any more; `killer` is at or after what killed the last byte.
     pub(super) fn kill(&mut self, use_number: u64, killer: u64, generation: u64) {
-        let extent = self.used_mut(use_number).expect("the use that dies exists");
-        assert_eq!(extent.life, Life::Sealed, "only a sealed use dies");
-        extent.life = Life::Dead { killer, generation };
-        extent.live_bytes = 0;
+        let id = self.of_use(use_number).expect("the use that dies exists");
+        assert_eq!(self.extents[&id].life, Life::Sealed, "only a sealed use dies");
+        let extent = self.live_on(id, Life::Dead { killer, generation });
+        extent.live = Live::default();
     }
 
     /// The use is over: its extent may be opened again.
     pub(super) fn free(&mut self, use_number: u64) -> ExtentId {
         let id = self.uses.remove(&use_number).expect("the use that is freed exists");
-        let extent = self.extents.get_mut(&id).expect("an extent of a use exists");
+        let extent = self.live_on(id, Life::Ready);
         *extent = Extent { use_number, ..Extent::new(Life::Ready) };
         id
     }

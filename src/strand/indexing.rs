@@ -26,20 +26,31 @@ use crate::strand::ops::Purpose;
 #[derive(Debug, Default)]
 pub(super) struct Indexing {
     storing: Option<IndexRecord>,
+    /// Since it was last found that nothing is to be stored, a use got its footer, or a start found
+    /// some.
+    may_store: bool,
     /// Files whose uses are all given back, kept while a slot names them (R13).
     retired: Vec<IndexId>,
+}
+
+impl Indexing {
+    /// Files that are to be removed.
+    pub(super) fn retire(&mut self, indexes: impl Iterator<Item = IndexId>) {
+        self.retired.extend(indexes);
+    }
 }
 
 impl Strand {
     /// Stores an index file when enough has gathered for one.
     pub(super) fn index(&mut self, _now: Now, pool: &mut dyn Pool, out: &mut Output) {
-        if self.indexing.storing.is_some() || self.space_is_denied() {
+        if !self.indexing.may_store || self.indexing.storing.is_some() || self.files_are_paused() {
             return;
         }
         let uses = self.uses_to_index();
         let is_many = uses.len() >= self.config.index_extents as usize;
         let is_long = !uses.is_empty() && self.runs.len() >= self.config.index_runs_max;
         if !is_many && !is_long {
+            self.indexing.may_store = false;
             return;
         }
         let numbers: BTreeSet<u64> = uses.iter().map(|place| place.number).collect();
@@ -55,6 +66,11 @@ impl Strand {
         let record = IndexRecord { index, uses, bytes: data.len() as u64 };
         self.indexing.storing = Some(record);
         self.ops.issue(Purpose::StoreIndex { index }, Op::StoreIndex { index, data }, out);
+    }
+
+    /// There may be more for an index file than was found last.
+    pub(super) fn look_for_uses(&mut self) {
+        self.indexing.may_store = true;
     }
 
     /// Sealed uses whose runs are in memory, oldest first, without a gap: memory stays younger
@@ -80,7 +96,7 @@ impl Strand {
         let record = self.indexing.storing.take().expect("an index file was on its way");
         if matches!(outcome, Outcome::Failed(IoFailure::Full)) {
             // R16: the runs stay in memory until there is room.
-            self.deny_space(now);
+            self.deny_file(now, out);
             return;
         }
         if !matches!(outcome, Outcome::Stored) {
@@ -113,9 +129,10 @@ impl Strand {
             self.indexing.retired.push(index);
         }
         let retired = std::mem::take(&mut self.indexing.retired);
+        let slots_count = self.checkpoints.passed().is_some();
         for index in retired {
             let is_read = self.reads.holds_index(index) || self.liveness.holds(index);
-            if self.checkpoints.names(index) || is_read {
+            if !slots_count || self.checkpoints.names(index) || is_read {
                 self.indexing.retired.push(index);
                 continue;
             }

@@ -10,6 +10,7 @@ use crate::strand::StoreKey;
 use crate::strand::TableEntry;
 use crate::strand::Use;
 use crate::strand::encode_footer;
+use crate::strand::extents::Live;
 use crate::strand::footer_bytes;
 use crate::strand::frame::entry_bytes;
 use crate::strand::runs_of;
@@ -101,8 +102,11 @@ impl Ledger {
     }
 }
 
-/// Bytes of batches that a frame's entries brought.
-pub(super) fn stored_bytes(table: &[TableEntry]) -> u64 {
-    let batches = table.iter().filter_map(|entry| Entry::batch(&entry.entry));
-    batches.map(|append| u64::from(append.bytes)).sum()
+/// The batches that a frame's entries brought.
+pub(super) fn stored(table: &[TableEntry]) -> Live {
+    let mut stored = Live::default();
+    for append in table.iter().filter_map(|entry| Entry::batch(&entry.entry)) {
+        stored.add(Live { bytes: u64::from(append.bytes), batches: 1 });
+    }
+    stored
 }

@@ -174,7 +174,8 @@ impl Strand {
         }
     }
 
-    /// Timers: R6, checkpoints, preparation of extents.
+    /// Timers: R6 and preparation of extents. The `commit` that ends the turn goes on with
+    /// checkpoints, the sweep and evacuation.
     pub fn on_tick(&mut self, now: Now, out: &mut Output) {
         if !self.is_running() {
             return;
@@ -188,10 +189,20 @@ impl Strand {
 
     /// When `on_tick` is wanted next, in `Now::mono_us`. A `commit` belongs to every turn.
     pub fn next_deadline(&self) -> Option<u64> {
+        if matches!(self.phase, Phase::Stopping) {
+            return self.space_deadline();
+        }
         if !self.is_running() {
             return None;
         }
-        let deadlines = [self.quiet.deadline(), self.checkpoints.deadline(), self.space_deadline()];
+        let checkpoint = self.checkpoints.deadline().filter(|_| !self.files_are_paused());
+        let deadlines = [
+            self.quiet.deadline(),
+            checkpoint,
+            self.space_deadline(),
+            self.sweep_deadline(),
+            self.evacuation_deadline(),
+        ];
         deadlines.into_iter().flatten().min()
     }
 
@@ -246,14 +257,14 @@ impl Strand {
         self.admits(Need::Command, &entry)?;
         let entry = self.push(partition, entry, Bytes::new());
         self.space.truncated(Truncation { partition, to, entry });
-        self.space.changed();
+        self.space.changed(self.newest_use());
         Ok(entry.sequence)
     }
 
     /// Everything below `to` is gone.
     pub fn move_start(&mut self, partition: PartitionId, to: Offset) -> Result<u64, Refusal> {
         self.known(partition)?;
-        self.space.changed();
+        self.space.changed(self.newest_use());
         self.command(partition, Entry::LogStart { partition, to })
     }
 
@@ -262,8 +273,13 @@ impl Strand {
         self.known(partition)?;
         let sequence = self.command(partition, Entry::Drop { partition })?;
         self.logs.remove(&partition);
-        self.space.changed();
+        self.space.changed(self.newest_use());
         Ok(sequence)
+    }
+
+    /// The highest use that is planned.
+    pub(super) fn newest_use(&self) -> u64 {
+        self.extents.highest_use() + self.commit.unopened() as u64
     }
 
     fn known(&self, partition: PartitionId) -> Result<(), Refusal> {
@@ -309,12 +325,13 @@ impl Strand {
         }
     }
 
-    /// A shutdown is over when everything is durable and in a slot that counts.
-    fn settle(&mut self, out: &mut Output) {
+    /// A shutdown is over when everything is durable and in a slot that counts, or when nothing
+    /// more can be done for what is not.
+    pub(super) fn settle(&mut self, out: &mut Output) {
+        let is_saved = || self.commit.is_idle() && self.checkpoints.is_settled();
         let is_over = matches!(self.phase, Phase::Stopping)
-            && self.commit.is_idle()
-            && self.checkpoints.is_settled()
-            && self.ops.is_idle();
+            && self.ops.is_idle()
+            && (is_saved() || self.waits_in_vain());
         if is_over {
             self.phase = Phase::Stopped;
             out.notices.push(Notice::Stopped);
@@ -352,7 +369,7 @@ impl Strand {
             };
             *count += 1;
             figures.stored_bytes += extent.stored_bytes;
-            figures.live_bytes += extent.live_bytes;
+            figures.live_bytes += extent.live.bytes;
         }
         figures.partitions = self.logs.len() as u64;
         figures.runs = self.runs.len() as u64;

@@ -19,12 +19,20 @@ use crate::strand::Truncation;
 use crate::strand::Use;
 use crate::strand::extents::Extent;
 use crate::strand::extents::Life;
+use crate::strand::extents::Stage;
 use crate::strand::machine::Strand;
 use crate::strand::ops::Purpose;
 use crate::strand::recover::Recovery;
 
-/// Extents that producers leave alone (R16): one for evacuation, one for the next start.
+/// Extents that producers leave alone (R16): one for evacuation, and a last one into which nothing
+/// goes but commands. A use without batches is dead as soon as it is sealed, and is given back
+/// without anything being written to the strand: however often a start takes the last extent, the
+/// next one has it again.
 const RESERVE: usize = 2;
+
+/// Extents made ahead (R15): one more than the reserve, so that a disk that is full says so while
+/// the reserve is whole.
+const READY: usize = RESERVE + 1;
 
 /// A denied allocation is tried again after this long: space is freed by others too.
 const ALLOCATION_RETRY_US: u64 = 1_000_000;
@@ -41,21 +49,40 @@ const READY_SPARE: usize = 8;
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum Need {
     Produce,
-    /// Relocated batches: they may use the reserve, but leave the next start its extent.
+    /// Relocated batches: they may use the reserve, but for its last extent.
     Evacuation,
     /// Log starts, drops, truncations, epochs: small, and what gives space back.
     Command,
 }
 
+/// What the disk said when it was last asked for an extent.
+#[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
+enum Supply {
+    /// Nothing was asked of it in this life of the process.
+    #[default]
+    Unknown,
+    Gave,
+    Refused,
+}
+
 /// What is remembered about room beside the extents themselves.
 #[derive(Debug, Default)]
 pub(super) struct Space {
-    /// The disk had no room for another extent; try again then.
-    denied_until: Option<u64>,
+    supply: Supply,
+    /// After a refusal the disk is asked again then, at the earliest.
+    extent_retry_us: Option<u64>,
+    /// It had no room for a longer slot or an index file, or lost what a slot held: they are tried
+    /// again then.
+    file_retry_us: Option<u64>,
     /// What `Notice::Full` said last.
     pub is_full: bool,
+    /// Another strand of the disk wants space: none is kept to spare.
+    is_pressed: bool,
     /// Something may have died since live bytes were last computed.
     pub has_changed: bool,
+    /// When something died last, uses up to this one had been opened or were about to be. What dies
+    /// in a use that still takes frames is looked for once it is sealed.
+    killed_in: u64,
     /// Damage was found: nothing is given back before both slots are past this sequence (R5).
     held_until: Option<u64>,
     /// A producer was refused for want of room since the last turn.
@@ -65,8 +92,15 @@ pub(super) struct Space {
 }
 
 impl Space {
-    pub(super) fn changed(&mut self) {
+    /// Something died, or may have; the newest use is `newest_use`.
+    pub(super) fn changed(&mut self, newest_use: u64) {
         self.has_changed = true;
+        self.killed_in = newest_use;
+    }
+
+    /// The use takes no more frames.
+    pub(super) fn sealed(&mut self, use_number: u64) {
+        self.has_changed |= self.killed_in >= use_number;
     }
 
     pub(super) fn truncated(&mut self, of: Truncation) {
@@ -99,13 +133,14 @@ impl Space {
 impl Strand {
     /// Extents that a further use could take, those that are still to be made included.
     pub(super) fn available(&self) -> usize {
-        let made = self.extents.count(Life::Ready) + self.extents.count(Life::Preparing);
-        let could_be_made = if self.space.denied_until.is_some() {
+        let ready = self.extents.count(Stage::Ready);
+        let could_be_made = if self.space.supply == Supply::Refused {
             0
         } else {
-            (self.config.extents_max as usize).saturating_sub(self.extents.len())
+            let vacant = (self.config.extents_max as usize).saturating_sub(self.extents.len());
+            self.extents.count(Stage::Preparing) + vacant
         };
-        (made + could_be_made).saturating_sub(self.commit.unopened())
+        (ready + could_be_made).saturating_sub(self.commit.unopened())
     }
 
     /// R16: whether there is room for the entry that is not reserved for somebody else.
@@ -122,25 +157,27 @@ impl Strand {
             return Err(Refusal::Overloaded);
         }
         let takes = usize::from(self.commit.begins_use(entry));
+        // The room left in the open use is reserved like the extents are.
         let leaves = match need {
             Need::Produce => RESERVE,
-            // The extent for the next start is this start's own until it has taken one.
-            Need::Evacuation if self.commit.has_begun() => RESERVE - 1,
-            Need::Evacuation | Need::Command => 0,
+            Need::Evacuation => RESERVE - 1,
+            Need::Command => 0,
         };
-        let needs = match need {
-            // The room left in the open use belongs to evacuation once the reserve is touched.
-            Need::Produce => leaves + takes,
-            Need::Evacuation | Need::Command if takes == 0 => 0,
-            Need::Evacuation | Need::Command => leaves + takes,
-        };
-        if self.available() >= needs { Ok(()) } else { Err(Refusal::Full) }
+        let is_there = takes == 0 || self.has_extent_for_next();
+        if is_there && self.available() >= leaves + takes { Ok(()) } else { Err(Refusal::Full) }
+    }
+
+    /// Whether a further use has its extent, or is about to. An entry that waited for one in vain
+    /// would keep checkpoints waiting, and without them no older use is ever given back.
+    fn has_extent_for_next(&self) -> bool {
+        self.extents.count(Stage::Ready) > self.commit.unopened()
+            || self.space.supply == Supply::Gave
+            || self.extents.uses().next().is_none()
     }
 
     /// Something dead would be given back by checkpoints alone.
     pub(super) fn has_recyclable(&self) -> bool {
-        let is_dead = |extent: &Extent| matches!(extent.life, Life::Dead { .. });
-        !self.recycling_is_held() && self.extents.iter().any(|(_, extent)| is_dead(extent))
+        self.extents.count(Stage::Dead) > 0 && !self.recycling_is_held()
     }
 
     /// Tells when producers begin to be refused for want of space, and when that is over.
@@ -156,32 +193,45 @@ impl Strand {
         self.space.is_full && self.available() > RESERVE
     }
 
-    /// Space is short enough that dead extents are worth a checkpoint at once (R13).
+    /// Space is short enough, here or in another strand of the disk, that dead extents are worth a
+    /// checkpoint at once (R13).
     pub(super) fn is_short_of_space(&self) -> bool {
-        self.available() <= RESERVE + 1
+        self.space.is_pressed || self.is_scarce()
+    }
+
+    /// This strand itself is down to what is reserved.
+    pub(super) fn is_scarce(&self) -> bool {
+        self.available() <= READY
+    }
+
+    /// Another strand of the disk was refused an extent, or all have enough again.
+    pub fn press(&mut self, is_pressed: bool) {
+        self.space.is_pressed = is_pressed;
     }
 
     /// Makes extents ahead of need (R15), and removes what is far beyond it.
     pub(super) fn prepare(&mut self, now: Now, out: &mut Output) {
-        if self.space.denied_until.is_some_and(|until| until <= now.mono_us) {
-            self.space.denied_until = None;
+        let is_over = |retry: &mut u64| *retry <= now.mono_us;
+        let may_ask_again = self.space.extent_retry_us.take_if(is_over).is_some();
+        self.space.file_retry_us.take_if(is_over);
+        // Nothing is asked for ahead where there is nothing: the next entry finds out.
+        if may_ask_again && self.extents.len() == 0 {
+            self.space.supply = Supply::Unknown;
         }
         // The first checkpoint comes before the first extent: a store with extents and without a
         // slot that counts is damaged, not fresh (R14).
         if !self.is_writing() || !self.checkpoints.has_slot() {
             return;
         }
-        let ready = self.extents.count(Life::Ready);
-        let preparing = self.extents.count(Life::Preparing);
+        let ready = self.extents.count(Stage::Ready);
+        let preparing = self.extents.count(Stage::Preparing);
         let waited_for = self.commit.unopened();
-        // One more than the reserve: a disk that is full says so while the reserve is whole.
-        let ahead = (self.config.ready_extents as usize).max(RESERVE + 1);
         // A strand that nothing was ever written to takes no space.
         let is_unused = waited_for == 0 && self.extents.len() == 0;
         let is_idle = is_unused || !self.is_running();
-        let wanted = if is_idle { waited_for } else { ahead + waited_for };
+        let wanted = if is_idle { waited_for } else { READY + waited_for };
         let has_room = self.extents.len() < self.config.extents_max as usize
-            && self.space.denied_until.is_none();
+            && self.space.extent_retry_us.is_none();
         let is_urgent = ready < waited_for && preparing < PREPARING_MAX;
         let is_wanted = ready + preparing < wanted && preparing == 0;
         if has_room && (is_urgent || is_wanted) {
@@ -191,16 +241,17 @@ impl Strand {
             let op = Op::Allocate { extent, bytes, zeroed: !is_urgent };
             self.ops.issue(Purpose::Allocate { extent }, op, out);
         }
-        let spare = wanted + READY_SPARE.max(self.extents.len() / 2);
+        let spare = match self.space.is_pressed && self.is_running() {
+            true => wanted,
+            false => wanted + READY_SPARE.max(self.extents.len() / 2),
+        };
         if ready > spare {
             self.remove_one(out);
         }
     }
 
     fn remove_one(&mut self, out: &mut Output) {
-        let ready = self.extents.iter().filter(|(_, extent)| extent.life == Life::Ready);
-        let Some((extent, _)) = ready.last() else { return };
-        self.extents.get_mut(extent).expect("it was just listed").life = Life::Removing;
+        let Some(extent) = self.extents.remove_ready() else { return };
         let op = Op::Remove { file: File::Extent(extent) };
         self.ops.issue(Purpose::RemoveExtent { extent }, op, out);
     }
@@ -215,14 +266,15 @@ impl Strand {
         match outcome {
             Outcome::Failed(IoFailure::Full) => {
                 self.extents.remove(extent);
-                self.deny_space(now);
+                self.deny_extent(now);
             }
             Outcome::Failed(failure) => {
                 let what = format!("making extent {} failed: {failure:?}", extent.0);
                 self.fail(Fatal::WriteFailed { what }, out);
             }
             _ => {
-                self.extents.get_mut(extent).expect("it was being made").life = Life::Ready;
+                self.extents.made(extent);
+                self.space.supply = Supply::Gave;
                 self.prepare(now, out);
             }
         }
@@ -230,7 +282,7 @@ impl Strand {
 
     /// R13: gives back what is dead and what both slots have left behind.
     pub(super) fn recycle(&mut self, out: &mut Output) {
-        if self.recycling_is_held() {
+        if !self.has_recyclable() {
             return;
         }
         let Some(passed) = self.checkpoints.passed() else { return };
@@ -276,6 +328,7 @@ impl Strand {
             return;
         }
         self.extents.remove(extent);
+        self.space.file_retry_us = None;
     }
 
     pub(super) fn on_index_removed(&mut self, index: IndexId, outcome: &Outcome, out: &mut Output) {
@@ -298,27 +351,53 @@ impl Strand {
         }
     }
 
-    /// Index files that neither slot names: left over from a process that died (R13).
-    pub(super) fn remove_orphans(&mut self, recovery: &Recovery, out: &mut Output) {
-        for index in recovery.listed_indexes() {
-            if !self.checkpoints.names(index) {
-                let op = Op::Remove { file: File::Index(index) };
-                self.ops.issue(Purpose::RemoveIndex { index }, op, out);
-            }
+    /// Index files that no slot names that counts: left over from a process that died, or named by
+    /// a slot that could not be read. They go when both slots count (R13).
+    pub(super) fn retire_orphans(&mut self, recovery: &Recovery) {
+        let orphans = recovery.listed_indexes().filter(|index| !self.checkpoints.names(*index));
+        self.indexing.retire(orphans);
+    }
+
+    fn deny_extent(&mut self, now: Now) {
+        self.space.supply = Supply::Refused;
+        self.space.extent_retry_us = Some(retry_after(now));
+    }
+
+    /// The disk has no room for a longer slot, or for an index file. Without slots nothing is ever
+    /// given back: an extent makes room for them, if it is not the last.
+    pub(super) fn deny_file(&mut self, now: Now, out: &mut Output) {
+        self.pause_files(now);
+        self.deny_extent(now);
+        if self.extents.count(Stage::Ready) > 1 {
+            self.remove_one(out);
         }
     }
 
-    /// The disk said that it is full: nothing new is asked of it for a while.
-    pub(super) fn deny_space(&mut self, now: Now) {
-        self.space.denied_until = Some(now.mono_us.saturating_add(ALLOCATION_RETRY_US));
+    /// Slots and index files are left alone for a while.
+    pub(super) fn pause_files(&mut self, now: Now) {
+        self.space.file_retry_us = Some(retry_after(now));
     }
 
-    pub(super) fn space_is_denied(&self) -> bool {
-        self.space.denied_until.is_some()
+    pub(super) fn files_are_paused(&self) -> bool {
+        self.space.file_retry_us.is_some()
     }
 
-    /// When a denied allocation is tried again.
+    /// When what the disk had no room for is tried again.
     pub(super) fn space_deadline(&self) -> Option<u64> {
-        self.space.denied_until
+        [self.space.extent_retry_us, self.space.file_retry_us].into_iter().flatten().min()
     }
+
+    /// What was taken in waits for an extent that cannot be made, and nothing will free one: a
+    /// shutdown leaves it behind. Nobody was told of it.
+    pub(super) fn waits_in_vain(&self) -> bool {
+        let is_made =
+            self.extents.count(Stage::Ready) > 0 || self.extents.count(Stage::Preparing) > 0;
+        let is_full = self.extents.len() >= self.config.extents_max as usize;
+        let is_refused = self.space.supply == Supply::Refused;
+        self.commit.unopened() > 0 && !is_made && (is_refused || is_full)
+    }
+}
+
+fn retry_after(now: Now) -> u64 {
+    now.mono_us.saturating_add(ALLOCATION_RETRY_US)
 }

@@ -22,7 +22,7 @@ use crate::strand::Use;
 use crate::strand::commit::InFlight;
 use crate::strand::commit::Waiting;
 use crate::strand::ledger::Ledger;
-use crate::strand::ledger::stored_bytes;
+use crate::strand::ledger::stored;
 use crate::strand::machine::Strand;
 use crate::strand::ops::Purpose;
 use crate::strand::runs_of;
@@ -46,21 +46,23 @@ impl Strand {
         if !self.is_writing() {
             return;
         }
-        self.write_footers(pool, out);
-        while self.commit_one(now, pool, out) {}
+        // What these take in or want is written below, in the same turn: none may follow.
         self.sweep(now, out);
+        self.evacuate(now, out);
+        self.write_footers(pool, out);
+        while self.commit_one(pool, out) {}
         self.index(now, pool, out);
         self.checkpoint(now, pool, out);
         self.prepare(now, out);
-        self.evacuate(now, out);
         if std::mem::take(&mut self.space.was_refused) {
             self.note_full(true, out);
         } else if self.full_is_over() {
             self.note_full(false, out);
         }
+        self.settle(out);
     }
 
-    fn commit_one(&mut self, now: Now, pool: &mut dyn Pool, out: &mut Output) -> bool {
+    fn commit_one(&mut self, pool: &mut dyn Pool, out: &mut Output) -> bool {
         let Some(next) = self.commit.next() else { return false };
         let (use_number, sequence, seals) = (next.use_number, next.sequence, next.seals);
         let bytes = next.frame_bytes();
@@ -74,7 +76,7 @@ impl Strand {
         if !seals {
             let Some(memory) = pool.take(bytes) else { return false };
             let waiting = self.commit.take();
-            self.issue(now, opened.place, waiting, memory, out);
+            self.issue(opened.place, waiting, memory, out);
             return true;
         }
         let Some(extent) = self.extents.ready() else { return false };
@@ -86,7 +88,7 @@ impl Strand {
         let next_use = self.commit.first_unopened().expect("a sealed use has a successor");
         let seal = Entry::Seal { extent, use_number: next_use };
         waiting.frame.push(seal, bytes::Bytes::new());
-        self.issue(now, opened.place, waiting, memory, out);
+        self.issue(opened.place, waiting, memory, out);
         let predecessor = Predecessor {
             extent: opened.place.extent,
             use_number,
@@ -144,7 +146,6 @@ impl Strand {
 
     fn issue(
         &mut self,
-        now: Now,
         place: Use,
         waiting: Waiting,
         mut memory: Box<dyn crate::base::MemoryMut>,
@@ -163,7 +164,7 @@ impl Strand {
         };
         let table = waiting.frame.encode(&stamp, &self.identity.key, memory.bytes_mut());
         let block = memory.freeze();
-        self.quiet.issued(now, !waiting.frame.is_empty());
+        self.quiet.issued(!waiting.frame.is_empty());
         self.figures.frames += 1;
         self.figures.frame_bytes += block.len() as u64;
         let purpose = Purpose::Frame { sequence: waiting.sequence };
@@ -195,18 +196,21 @@ impl Strand {
         if self.commit.durable() > before || Mutant::AckAtSubmission.is_on() {
             out.notices.push(Notice::Durable { sequence: self.commit.durable() });
         }
+        if self.commit.is_idle() {
+            self.quiet.began(now);
+        }
     }
 
     fn frame_is_durable(&mut self, now: Now, frame: InFlight) {
         let place = Use { number: frame.use_number, extent: frame.extent };
         self.take_runs(place, &frame.table);
         self.reads.framed(place, frame.position, &frame.block);
-        let stored = stored_bytes(&frame.table);
+        let stored = stored(&frame.table);
         let extent = self.extents.used_mut(frame.use_number).expect("a frame lies in a use");
         extent.last_sequence = frame.sequence;
         extent.used_bytes += frame.block.len() as u64;
-        extent.stored_bytes += stored;
-        extent.live_bytes += stored;
+        extent.stored_bytes += stored.bytes;
+        extent.live.add(stored);
         self.checkpoints.wrote(now, frame.block.len() as u64);
         let mut ledgers = self.ledgers.iter_mut();
         let ledger = ledgers.find(|ledger| ledger.place == place).expect("an open use has one");
@@ -214,6 +218,7 @@ impl Strand {
         ledger.add(frame.sequence, frame.position, bytes.len() as u32, bytes, &frame.table);
         if frame.seals {
             self.extents.seal(frame.use_number, frame.sequence);
+            self.space.sealed(frame.use_number);
             let sealed = self.ledgers.pop_front().expect("uses are sealed in order");
             assert_eq!(sealed.place, place, "uses are sealed in order");
             self.footers.push_back(sealed);
@@ -268,5 +273,7 @@ impl Strand {
         if let Some(extent) = self.extents.used_mut(use_number) {
             extent.has_footer = true;
         }
+        self.look_for_uses();
+        self.evacuation.look_again();
     }
 }

@@ -51,6 +51,11 @@ impl MemoryDisk {
         }
     }
 
+    /// Extents that there are.
+    pub fn extents(&self) -> usize {
+        self.files.keys().filter(|file| matches!(file, File::Extent(_))).count()
+    }
+
     fn listing(&self) -> Listing {
         let mut listing = Listing::default();
         for (file, bytes) in &self.files {
@@ -86,8 +91,7 @@ impl MemoryDisk {
     }
 
     fn allocate(&mut self, extent: ExtentId, bytes: u64) -> Outcome {
-        let made = self.files.keys().filter(|file| matches!(file, File::Extent(_))).count();
-        if self.extents_max.is_some_and(|most| made >= most) {
+        if self.extents_max.is_some_and(|most| self.extents() >= most) {
             return Outcome::Failed(IoFailure::Full);
         }
         self.files.insert(File::Extent(extent), vec![0; bytes as usize]);

@@ -26,7 +26,9 @@ use strandlog::shard::JobId;
 use strandlog::shard::Message;
 use strandlog::shard::Shard;
 use strandlog::shard::ShardConfig;
+use strandlog::strand::IoFailure;
 use strandlog::strand::Op;
+use strandlog::strand::Outcome;
 use strandlog::strand::StoreKey;
 use strandlog::strand::Strand;
 use strandlog::strand::StrandConfig;
@@ -43,6 +45,10 @@ pub use topics::Topics;
 /// Where virtual time begins: wall clock in milliseconds.
 pub const WALL_MS: i64 = 1_700_000_000_000;
 
+/// How long the disk counts as short of space after an extent was refused: longer than strands
+/// wait before they ask again.
+const SHORT_US: u64 = 3_000_000;
+
 /// How a node is made.
 #[derive(Clone, Debug)]
 pub struct NodeOptions {
@@ -52,12 +58,20 @@ pub struct NodeOptions {
     /// Shard 0 drives the metadata strand and its controller; else the node's tests say what
     /// topics there are.
     pub controller: bool,
+    /// Extents that there is room for on the disk that all strands share.
+    pub extents_max: Option<usize>,
 }
 
 impl Default for NodeOptions {
     fn default() -> Self {
         let strand = StrandConfig { extent_bytes: 4 << 20, ..StrandConfig::default() };
-        Self { shards: 1, shard: ShardConfig::default(), strand, controller: false }
+        Self {
+            shards: 1,
+            shard: ShardConfig::default(),
+            strand,
+            controller: false,
+            extents_max: None,
+        }
     }
 }
 
@@ -94,6 +108,8 @@ pub struct TestNode {
     pub topics: Topics,
     /// Ops wait until they are let go.
     pub hold_disk: bool,
+    /// An extent was refused: until then the shards are told that the disk is short of space.
+    short_until_us: Option<u64>,
     held_ops: VecDeque<(StrandId, Token, Op)>,
     /// Jobs wait until they are let go.
     pub hold_jobs: bool,
@@ -145,6 +161,7 @@ impl TestNode {
             last_conn: 0,
             topics,
             hold_disk: false,
+            short_until_us: None,
             held_ops: VecDeque::new(),
             hold_jobs: false,
             held_jobs: VecDeque::new(),
@@ -313,13 +330,22 @@ impl TestNode {
         // Whole milliseconds of monotonic time, so that the clocks never disagree.
         let before = (mono_us - passed) / 1000;
         self.now.wall_ms += (mono_us / 1000 - before) as i64;
+        if self.short_until_us.take_if(|until| *until <= mono_us).is_some() {
+            self.tell_space(false);
+        }
     }
 
     fn let_go(&mut self) {
         if !self.hold_disk {
             while let Some((strand, token, op)) = self.held_ops.pop_front() {
-                let disk = self.disks.get_mut(&strand).expect("a strand of this node");
-                let outcome = disk.carry_out(op);
+                let outcome = if matches!(op, Op::Allocate { .. }) && self.is_full() {
+                    self.short_until_us = Some(self.now.mono_us + SHORT_US);
+                    self.tell_space(true);
+                    Outcome::Failed(IoFailure::Full)
+                } else {
+                    let disk = self.disks.get_mut(&strand).expect("a strand of this node");
+                    disk.carry_out(op)
+                };
                 let owner = match strand {
                     StrandId::METADATA => 0,
                     StrandId(number) => usize::from(number) % self.cores.len(),
@@ -333,6 +359,17 @@ impl TestNode {
                 let result = work.run();
                 self.cores[usize::from(shard)].events.push_back(Event::Job { job, result });
             }
+        }
+    }
+
+    fn is_full(&self) -> bool {
+        let made: usize = self.disks.values().map(MemoryDisk::extents).sum();
+        self.options.extents_max.is_some_and(|most| made >= most)
+    }
+
+    fn tell_space(&mut self, is_short: bool) {
+        for core in &mut self.cores {
+            core.events.push_back(Event::Space { is_short });
         }
     }
 

@@ -10,6 +10,7 @@ mod offsets;
 mod produce;
 mod restart;
 mod retention;
+mod space;
 mod versions;
 
 use strandlog::record::BatchBuilder;

@@ -89,6 +89,7 @@ impl Options {
             Kind::Full => options.fill(&mut rng),
             Kind::Errors => options.fail(&mut rng),
         }
+        options.bound_the_device();
         options
     }
 
@@ -179,6 +180,18 @@ impl Options {
         self.steps = 500;
         self.lives = 2 + rng.below(2);
         self.probe_one_in = 60;
+    }
+
+    /// Every other full store meets the device's end before its own: `Allocate`, `GrowSlot` and
+    /// `StoreIndex` are refused in turn. A generator of its own: other draws stay what they are.
+    fn bound_the_device(&mut self) {
+        let mut rng = Rng::new(self.seed).fork(0x0d15c);
+        if Kind::of(self.seed) == Kind::Full && rng.one_in(2) {
+            let extents = u64::from(self.strand.extents_max);
+            let spare = pick(&mut rng, &[0, 1, 3, 7]) * PAGE as u64;
+            self.disk.capacity = extents * u64::from(self.strand.extent_bytes) + spare;
+            self.strand.extents_max = 64;
+        }
     }
 
     fn fail(&mut self, rng: &mut Rng) {

@@ -109,6 +109,7 @@ impl Workload {
                 self.act();
             }
             self.world.check_live();
+            self.world.check_extents();
             let events = self.rule.below(3);
             for _ in 0..events {
                 self.world.finish_turn();
@@ -364,17 +365,46 @@ impl Workload {
         if self.world.process.is_none() {
             self.come_back();
         }
-        for number in 0..self.partitions.len() {
-            self.move_start(number, 4);
-        }
         self.demand_an_answer_everywhere();
         self.die(Ending::Shutdown, u64::MAX);
         self.world.verify();
         self.demand_an_answer_everywhere();
         self.world.verify();
+        self.demand_all_space_back();
     }
 
-    /// Every producer gets a batch acknowledged.
+    /// When nothing is live any more, no extent stays sealed: nothing keeps space for ever.
+    fn demand_all_space_back(&mut self) {
+        let limit = self.world.now + crate::world::PATIENCE_US;
+        // What is damaged is kept as it is.
+        while self.world.faults.is_sound() && !self.world.faults.read_failed {
+            let Some(process) = &self.world.process else { return };
+            if process.strand.figures().extents_sealed == 0 {
+                return;
+            }
+            let is_time = self.world.now < limit;
+            assert!(is_time, "liveness: dead extents are kept: {}", self.world.describe());
+            self.remove_what_is_durable();
+            self.pass(50_000);
+        }
+    }
+
+    /// Retention that catches up: all that is durable goes, of partitions that nobody writes to
+    /// any more, too.
+    fn remove_what_is_durable(&mut self) {
+        let partitions = &self.world.model.committed.partitions;
+        let ends: Vec<(PartitionId, i64)> =
+            partitions.iter().map(|(id, partition)| (*id, partition.end)).collect();
+        for (partition, to) in ends {
+            let newest = self.world.model.newest.partitions.get(&partition);
+            if newest.is_some_and(|newest| newest.start < to && to <= newest.end) {
+                // Refused only by a strand that is full to the last reserved byte: later, then.
+                let _ = self.world.command(Entry::LogStart { partition, to });
+            }
+        }
+    }
+
+    /// Every producer gets a batch acknowledged, while retention goes on.
     fn demand_an_answer_everywhere(&mut self) {
         for number in 0..self.producers.len() {
             let limit = self.world.now + crate::world::PATIENCE_US;
@@ -385,6 +415,9 @@ impl Workload {
                     "liveness: a batch is never acknowledged: {}",
                     self.world.describe()
                 );
+                if self.world.is_ready() {
+                    self.remove_what_is_durable();
+                }
                 let producer = &mut self.producers[number];
                 producer.retry(&mut self.world, &mut self.produce);
                 if producer.waiting().next().is_none() {

@@ -258,9 +258,11 @@ impl World {
         let notices = std::mem::take(&mut process.out.notices);
         for (token, op) in ops {
             self.digest.op(self.now, token, &op);
-            let (committed, homes) = (&self.model.committed, &self.homes);
+            let (committed, homes, faults) = (&self.model.committed, &self.homes, &self.faults);
+            // What damage may have taken is nobody's to keep: no index knows it any more.
             let is_live = |crc: BatchCrc| {
-                homes.get(&crc).is_some_and(|(to, base)| committed.is_live(*to, *base, crc))
+                !faults.fenced.contains(&crc)
+                    && homes.get(&crc).is_some_and(|(to, base)| committed.is_live(*to, *base, crc))
             };
             self.watch.on_submit(token, &op, &self.batches, &is_live);
             self.disk.submit(self.now, STRAND, token, op);

@@ -4,6 +4,7 @@
 mod files;
 mod make;
 mod paths;
+mod room;
 mod transfer;
 
 use std::cell::Cell;
@@ -22,6 +23,7 @@ use crate::base::StrandId;
 use crate::io::disk::files::Files;
 use crate::io::disk::paths::Named;
 use crate::io::disk::paths::read_name;
+use crate::strand::ExtentId;
 use crate::strand::File;
 use crate::strand::IoFailure;
 use crate::strand::Listing;
@@ -29,6 +31,8 @@ use crate::strand::Op;
 use crate::strand::Outcome;
 
 pub use paths::StrandPaths;
+pub use room::Room;
+pub use room::Share;
 
 /// Bytes of reads that are on their way at a time, per strand; further ones wait their turn.
 const READS_IN_FLIGHT_BYTES: u64 = 16 << 20;
@@ -58,6 +62,7 @@ pub struct DiskFigures {
 pub struct Disk {
     paths: StrandPaths,
     files: Files,
+    share: Share,
     reading: Semaphore,
     changing: Semaphore,
     in_flight: Cell<usize>,
@@ -66,13 +71,19 @@ pub struct Disk {
 
 impl Disk {
     /// Opens the strand's directory below `root`, making it when it is missing. At most
-    /// `open_files` descriptors are kept open.
-    pub async fn open(root: &Path, strand: StrandId, open_files: usize) -> io::Result<Rc<Self>> {
+    /// `open_files` descriptors are kept open; extents come out of `share`.
+    pub async fn open(
+        root: &Path,
+        strand: StrandId,
+        open_files: usize,
+        share: Share,
+    ) -> io::Result<Rc<Self>> {
         let paths = StrandPaths::new(root, strand);
         let files = Files::open(&paths, open_files).await?;
         Ok(Rc::new(Self {
             paths,
             files,
+            share,
             reading: Semaphore::new(READS_IN_FLIGHT_BYTES),
             changing: Semaphore::new(CHANGES_IN_FLIGHT),
             in_flight: Cell::new(0),
@@ -96,8 +107,11 @@ impl Disk {
         glommio::spawn_local(async move {
             let outcome = disk.carry_out(op).await.unwrap_or_else(Outcome::Failed);
             disk.in_flight.set(disk.in_flight.get() - 1);
-            if matches!(outcome, Outcome::Failed(_)) {
+            if let Outcome::Failed(failure) = &outcome {
                 disk.count(|figures| figures.failures += 1);
+                if *failure == IoFailure::Full {
+                    disk.share.room().refused();
+                }
             }
             done(outcome);
         })
@@ -117,7 +131,7 @@ impl Disk {
             }
             Op::Allocate { extent, bytes, zeroed } => {
                 let _turn = self.changing.acquire_permit(1).await.map_err(failure_of)?;
-                self.allocate(extent, bytes, zeroed).await.map(|()| Outcome::Allocated)
+                self.allocate_shared(extent, bytes, zeroed).await.map(|()| Outcome::Allocated)
             }
             Op::StoreIndex { index, data } => {
                 let _turn = self.changing.acquire_permit(1).await.map_err(failure_of)?;
@@ -172,11 +186,31 @@ impl Disk {
         blocking(move || std::fs::File::open(&dir)?.sync_all()).await
     }
 
+    async fn allocate_shared(
+        &self,
+        extent: ExtentId,
+        bytes: u64,
+        zeroed: bool,
+    ) -> Result<(), IoFailure> {
+        if !self.share.take() {
+            return Err(IoFailure::Full);
+        }
+        let made = self.allocate(extent, bytes, zeroed).await;
+        if made.is_err() {
+            self.share.give();
+        }
+        made
+    }
+
     async fn remove(&self, file: File) -> Result<(), IoFailure> {
         self.files.forget(file).await;
         let path = self.paths.of(file);
         blocking(move || std::fs::remove_file(&path)).await?;
-        self.sync_dir().await
+        self.sync_dir().await?;
+        if matches!(file, File::Extent(_)) {
+            self.share.give();
+        }
+        Ok(())
     }
 }
 

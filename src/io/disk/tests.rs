@@ -12,6 +12,7 @@ use crate::base::Block;
 use crate::base::HeapPool;
 use crate::base::PAGE;
 use crate::base::Pool;
+use crate::io::clock::Clock;
 use crate::io::memory::DmaPool;
 use crate::io::memory::writable;
 use crate::strand::ExtentId;
@@ -39,8 +40,14 @@ async fn ask(disk: &Rc<Disk>, op: Op) -> Outcome {
     receiver.recv().await.expect("an outcome")
 }
 
+/// Of room for so many extents of a page.
+fn share(extents: u64) -> Share {
+    let room = Room::new(extents.saturating_mul(PAGE as u64), Clock::start());
+    room.share(PAGE as u32, 0, 0)
+}
+
 async fn open(dir: &TempDir) -> Rc<Disk> {
-    Disk::open(dir.path(), STRAND, 64).await.expect("a disk")
+    Disk::open(dir.path(), STRAND, 64, share(u64::MAX)).await.expect("a disk")
 }
 
 async fn allocated(disk: &Rc<Disk>, extent: u32, bytes: u64) {
@@ -214,7 +221,7 @@ fn a_lock_waits_for_another_holder_to_let_go() {
 fn descriptors_stay_bounded_and_files_that_were_shelved_come_back_locked() {
     let dir = dir();
     on_executor(async {
-        let disk = Disk::open(dir.path(), STRAND, 16).await.unwrap();
+        let disk = Disk::open(dir.path(), STRAND, 16, share(u64::MAX)).await.unwrap();
         // Other tests of this process open files too.
         let root = std::fs::canonicalize(dir.path()).unwrap();
         let count = || {
@@ -253,5 +260,25 @@ fn an_extent_that_no_file_can_hold_is_refused_and_leaves_nothing() {
         let Outcome::Listed(listing) = ask(&disk, Op::List).await else { panic!("not listed") };
         assert_eq!(listing, Listing::default());
         assert!(!disk.paths.unfinished(EXTENT).exists());
+    });
+}
+
+/// R16: what is not this strand's is refused like by a full device; what it gives back it can have
+/// again.
+#[test]
+fn extents_come_out_of_the_share_and_go_back_into_it() {
+    on_executor(async {
+        let dir = dir();
+        let disk = Disk::open(dir.path(), STRAND, 16, share(2)).await.unwrap();
+        for extent in 1..=2 {
+            allocated(&disk, extent, PAGE as u64).await;
+        }
+        let third = || Op::Allocate { extent: ExtentId(3), bytes: PAGE as u64, zeroed: false };
+        let refused = ask(&disk, third()).await;
+        assert!(matches!(refused, Outcome::Failed(IoFailure::Full)), "{refused:?}");
+        assert!(disk.share.room().is_short());
+        let removed = ask(&disk, Op::Remove { file: EXTENT }).await;
+        assert!(matches!(removed, Outcome::Removed), "{removed:?}");
+        assert!(matches!(ask(&disk, third()).await, Outcome::Allocated));
     });
 }

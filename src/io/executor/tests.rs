@@ -104,6 +104,7 @@ fn start(connections: usize, total: usize) -> Running {
         clock: Clock::start(),
         root: PathBuf::new(),
         strands: Vec::new(),
+        room: Room::new(0, Clock::start()),
         open_files: 16,
         frame_bytes: MIB,
         intake: IntakeLimits {

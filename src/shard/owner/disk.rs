@@ -45,6 +45,11 @@ impl Shard {
         self.each_strand(out, |state, output| state.strand.shutdown(now, output));
     }
 
+    /// The `commit` that ends the turn does what follows from it.
+    pub(in crate::shard) fn press_strands(&mut self, is_pressed: bool) {
+        self.owner.strands.values_mut().for_each(|state| state.strand.press(is_pressed));
+    }
+
     pub(in crate::shard) fn commit(&mut self, now: Now, pool: &mut dyn Pool, out: &mut Effects) {
         self.each_strand(out, |state, output| state.strand.commit(now, pool, output));
     }

@@ -52,8 +52,9 @@ pub struct IndexSummary {
     pub from: Offset,
     /// Exclusive end of the highest visible offset.
     pub to: Offset,
-    /// Bytes of its runs; a run of which a part is visible counts whole.
+    /// Bytes and batches of its runs; a run of which a part is visible counts whole.
     pub bytes: u64,
+    pub batches: u32,
 }
 
 /// The first page of an index file.
@@ -116,7 +117,7 @@ pub fn encode_index(
         fields.i64(of.to);
         fields.u64(of.bytes);
         fields.u32(source_of(&of.place) as u32);
-        fields.u32(0);
+        fields.u32(of.batches);
     }
     fields.zero_rest();
     IndexHead {
@@ -139,11 +140,13 @@ fn summarize(runs: &RunMap) -> Vec<IndexSummary> {
             from: run.from,
             to: run.to,
             bytes: 0,
+            batches: 0,
         };
         let of = summaries.entry((*place, run.partition)).or_insert(empty);
         of.from = of.from.min(run.from);
         of.to = of.to.max(run.to);
         of.bytes += u64::from(run.bytes);
+        of.batches = of.batches.saturating_add(run.batches);
     }
     summaries.into_values().collect()
 }
@@ -223,7 +226,8 @@ impl IndexHead {
             let to = fields.i64()?;
             let bytes = fields.u64()?;
             let place = *self.uses.get(fields.u32()? as usize)?;
-            Some(IndexSummary { place, partition, from, to, bytes })
+            let batches = fields.u32()?;
+            Some(IndexSummary { place, partition, from, to, bytes, batches })
         };
         bytes.chunks_exact(SUMMARY_BYTES).take(self.summaries as usize).map(parse).collect()
     }

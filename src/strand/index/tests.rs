@@ -35,7 +35,10 @@ fn an_index_gives_back_its_runs_and_sums_them_up() {
     let summaries = head.summaries(summary).unwrap();
     assert_eq!(summaries.len(), 6);
     let nine = summaries.iter().find(|of| of.partition.0 == 9 && of.place == uses[1]).unwrap();
-    assert_eq!((nine.from, nine.to, nine.bytes), (4, 6, batch(2, 100, 1).len() as u64));
+    assert_eq!(
+        (nine.from, nine.to, nine.bytes, nine.batches),
+        (4, 6, batch(2, 100, 1).len() as u64, 1)
+    );
 }
 
 #[test]
@@ -80,14 +83,14 @@ fn the_format_of_an_index_is_frozen() {
     assert_eq!(
         hex(&file[..100]),
         "534c6978010003000c0000000000000001000000010000000300000006000000\n\
-         ed279f1500000000000000000000000000000000000000000000000000000000\n\
+         425f220b00000000000000000000000000000000000000000000000000000000\n\
          01000000000000000b00000002000000000000000c0000000300000000000000\n\
          0d000000"
     );
-    assert_eq!(hex(&file[PAGE - 4..PAGE]), "fde65053");
+    assert_eq!(hex(&file[PAGE - 4..PAGE]), "e9ee974b");
     assert_eq!(
         hex(&file[2 * PAGE..2 * PAGE + 40]),
         "0100000000000000000000000000000001000000000000007600000000000000\n\
-         0000000000000000"
+         0000000001000000"
     );
 }

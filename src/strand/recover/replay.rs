@@ -21,8 +21,9 @@ use crate::strand::Truncation;
 use crate::strand::checkpoint::ExtentState;
 use crate::strand::extents::Extent;
 use crate::strand::extents::Life;
+use crate::strand::extents::Live;
 use crate::strand::ledger::Ledger;
-use crate::strand::ledger::stored_bytes;
+use crate::strand::ledger::stored;
 use crate::strand::machine::Phase;
 use crate::strand::machine::Strand;
 use crate::strand::recover::Recovery;
@@ -41,6 +42,8 @@ const LOST_OFFSETS: Offset = 1 << 32;
 struct Replay {
     /// Replay changes logs from this sequence on; what is older is in the checkpoint.
     from: u64,
+    /// The highest sequence that the checkpoint holds.
+    saved: u64,
     /// The last sequence that counts, and the use that holds it.
     last: Option<Predecessor>,
     /// The highest sequence ever seen, void ones included.
@@ -66,6 +69,7 @@ impl Strand {
         let highest = headers.max().unwrap_or(0).max(head.needs).max(head.from.saturating_sub(1));
         let mut replay = Replay {
             from: head.from,
+            saved: head.needs.max(head.from.saturating_sub(1)),
             last: None,
             highest_sequence: highest,
             told: BTreeMap::new(),
@@ -107,7 +111,7 @@ impl Strand {
         // Frames that were in flight when the last process died may hold any of the next K.
         let seen = replay.highest_sequence.max(proven);
         let first = seen + u64::from(self.config.in_flight_max) + 1;
-        self.commit.resume(proven, first, self.extents.highest_use() + 1);
+        self.commit.resume(proven, replay.saved, first, self.extents.highest_use() + 1);
         self.predecessor = replay.last;
         self.phase = Phase::Running;
         self.capture_first(now);
@@ -123,8 +127,9 @@ impl Strand {
         if has_replayed || replay.is_damaged {
             self.checkpoints.want();
         }
-        self.space.changed();
-        self.remove_orphans(recovery, out);
+        self.space.changed(self.newest_use());
+        self.look_for_uses();
+        self.retire_orphans(recovery);
         out.notices.push(Notice::Ready);
         self.prepare(now, out);
     }
@@ -222,7 +227,8 @@ impl Strand {
             first_sequence: record.first_sequence,
             last_sequence: record.last_sequence,
             stored_bytes: bytes,
-            live_bytes: bytes,
+            // Until the first sweep: nothing of it is known to be dead.
+            live: Live { bytes, batches: 0 },
             index: record.index,
             has_footer: true,
             ..Extent::new(life)
@@ -235,18 +241,20 @@ impl Strand {
     }
 
     fn replay_footer(&mut self, link: &Link, footer: FoundFooter, replay: &mut Replay) {
-        let mut stored = 0;
+        let mut stored = Live::default();
         for (id, entry) in &footer.entries {
             self.replay_entry(*id, &entry.entry, replay);
-            stored += entry.entry.batch().map_or(0, |append| u64::from(append.bytes));
+            if let Some(append) = entry.entry.batch() {
+                stored.add(Live { bytes: u64::from(append.bytes), batches: 1 });
+            }
         }
         for run in footer.runs {
             self.runs.insert(run);
         }
         let extent = self.extents.used_mut(link.place.number).expect("it was just inserted");
         extent.last_sequence = footer.last_sequence;
-        extent.stored_bytes = stored;
-        extent.live_bytes = stored;
+        extent.stored_bytes = stored.bytes;
+        extent.live = stored;
         extent.used_bytes = footer.used_bytes;
         extent.has_footer = true;
         replay.highest_sequence = replay.highest_sequence.max(footer.last_sequence);
@@ -310,11 +318,11 @@ impl Strand {
             let id = EntryId { sequence: frame.sequence, number };
             self.replay_entry(id, &entry.entry, replay);
         }
-        let stored = stored_bytes(table);
+        let stored = stored(table);
         let known = self.extents.used_mut(place.number).expect("the use was inserted");
         known.used_bytes += u64::from(frame.bytes);
-        known.stored_bytes += stored;
-        known.live_bytes += stored;
+        known.stored_bytes += stored.bytes;
+        known.live.add(stored);
     }
 
     fn replay_entry(&mut self, id: EntryId, entry: &Entry, replay: &mut Replay) {

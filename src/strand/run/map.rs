@@ -95,6 +95,11 @@ impl RunMap {
         self.runs.values()
     }
 
+    /// All runs by partition and offset, from this one on.
+    pub fn iter_from(&self, first: (PartitionId, Offset)) -> impl Iterator<Item = &PlacedRun> + '_ {
+        self.runs.range(first..).map(|(_, placed)| placed)
+    }
+
     /// Forgets the runs of one use: the extent was recycled, or its runs are in an index file.
     pub fn remove_use(&mut self, number: u64) {
         self.runs.retain(|_, placed| placed.place.number != number);

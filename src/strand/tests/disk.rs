@@ -27,6 +27,8 @@ pub(super) struct Disk {
     pub files: BTreeMap<File, Vec<u8>>,
     /// Extents that fit; `None`: no bound.
     pub extents_max: Option<usize>,
+    /// What is written into slots does not stay as it was.
+    pub bends_slots: bool,
     /// Neither a slot nor an index file finds room.
     pub is_full: bool,
 }
@@ -52,6 +54,9 @@ impl Disk {
                 let held = self.files.get_mut(&file).expect("a file that exists is written");
                 let start = position as usize;
                 held[start..start + data.len()].copy_from_slice(data.bytes());
+                if self.bends_slots && matches!(file, File::Slot(_)) {
+                    held[start] ^= 1;
+                }
                 Outcome::Written
             }
             Op::Allocate { .. }
@@ -92,6 +97,11 @@ impl Disk {
             }
         }
         listing
+    }
+
+    /// Extents that there are.
+    pub(super) fn extents(&self) -> usize {
+        self.list().extents.len()
     }
 
     pub(super) fn extent_mut(&mut self, extent: u32) -> &mut Vec<u8> {

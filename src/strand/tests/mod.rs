@@ -3,6 +3,7 @@
 mod aging;
 mod disk;
 mod recovering;
+mod space;
 mod writing;
 
 use bytes::Bytes;

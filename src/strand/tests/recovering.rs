@@ -19,7 +19,12 @@ use crate::strand::extents::Life;
 
 /// All runs stay in memory, where a test can compare them.
 fn config() -> StrandConfig {
-    StrandConfig { index_extents: 1000, index_runs_max: 1 << 20, ..StrandConfig::tiny() }
+    StrandConfig {
+        index_extents: 1000,
+        index_runs_max: 1 << 20,
+        sweep_runs: 1 << 20,
+        ..StrandConfig::tiny()
+    }
 }
 
 fn fresh() -> Bench {

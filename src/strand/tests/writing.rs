@@ -125,6 +125,24 @@ fn after_quiet_one_empty_frame_proves_the_last_one() {
     assert_eq!(bench.strand.figures().frames, frames + 1, "one is enough");
 }
 
+/// R6: the quiet begins when the frame is durable, not when it was issued.
+#[test]
+fn a_frame_whose_write_took_longer_than_the_quiet_is_proven_after_it() {
+    let mut bench = fresh();
+    produce(&mut bench.strand, 1, 500).unwrap();
+    bench.run();
+    produce(&mut bench.strand, 1, 500).unwrap();
+    bench.turn();
+    assert_eq!(frames_waiting(&bench).len(), 1);
+    let frames = bench.strand.figures().frames;
+    bench.pass(1_100_000);
+    bench.run();
+    assert_eq!(bench.strand.figures().frames, frames, "the quiet begins with this outcome");
+    bench.pass(1_100_000);
+    bench.run();
+    assert_eq!(bench.strand.figures().frames, frames + 1, "R6");
+}
+
 #[test]
 fn producers_are_refused_before_the_reserve_is_touched() {
     let mut bench = fresh();

@@ -138,6 +138,16 @@ impl Disk {
         self.names.values().map(|inode| self.inodes[inode].len() as u64).sum()
     }
 
+    /// Extents that there are.
+    pub fn extents(&self) -> usize {
+        self.names.keys().filter(|(_, file)| matches!(file, File::Extent(_))).count()
+    }
+
+    /// Extents that the living process has asked for.
+    pub fn allocations_in_flight(&self) -> usize {
+        self.in_flight.values().filter(|flight| matches!(flight.op, Op::Allocate { .. })).count()
+    }
+
     pub fn file(&self, key: Key) -> Option<&Inode> {
         self.names.get(&key).map(|inode| &self.inodes[inode])
     }
