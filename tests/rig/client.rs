@@ -13,6 +13,7 @@ use std::time::Instant;
 
 use bytes::Bytes;
 use strandlog::kafka::messages::CreatableTopic;
+use strandlog::kafka::messages::CreatableTopicConfig;
 use strandlog::kafka::messages::CreateTopicsRequest;
 use strandlog::kafka::messages::CreateTopicsResponse;
 use strandlog::kafka::messages::PartitionProduceData;
@@ -31,10 +32,11 @@ const CONNECTIONS: usize = 8;
 /// An answer that has not come by then never comes.
 const ANSWER_MAX: Duration = Duration::from_secs(20);
 
-struct Connection(TcpStream);
+/// A client's connection, one request at a time.
+pub struct Connection(TcpStream);
 
 impl Connection {
-    fn open(address: &str) -> Self {
+    pub fn open(address: &str) -> Self {
         let stream = TcpStream::connect(address).expect("the broker listens");
         stream.set_nodelay(true).expect("a TCP socket");
         stream.set_read_timeout(Some(ANSWER_MAX)).expect("a TCP socket");
@@ -42,7 +44,7 @@ impl Connection {
     }
 
     /// Versions before the flexible ones only.
-    fn call<R: Request>(&mut self, version: i16, request: &R) -> io::Result<R::Response> {
+    pub fn call<R: Request>(&mut self, version: i16, request: &R) -> io::Result<R::Response> {
         let frame =
             encode_request(version, 7, Some("stall"), request).expect("a request that encodes");
         self.0.write_all(&frame)?;
@@ -56,12 +58,23 @@ impl Connection {
     }
 }
 
-pub fn create_topic(address: &str) {
+/// The topic that [`Load`] produces to.
+pub fn create_load_topic(address: &str) {
+    create_topic(address, TOPIC, 4, &[]);
+}
+
+pub fn create_topic(address: &str, name: &str, partitions: i32, configs: &[(&str, &str)]) {
     let mut request = CreateTopicsRequest { timeout_ms: 10_000, ..Default::default() };
+    let config = |(name, value): &(&str, &str)| CreatableTopicConfig {
+        name: (*name).into(),
+        value: Some((*value).into()),
+        ..Default::default()
+    };
     request.topics.push(CreatableTopic {
-        name: TOPIC.into(),
-        num_partitions: 4,
+        name: name.into(),
+        num_partitions: partitions,
         replication_factor: 1,
+        configs: configs.iter().map(config).collect(),
         ..Default::default()
     });
     let response: CreateTopicsResponse =
@@ -144,10 +157,15 @@ fn assert_accepted(response: &ProduceResponse) {
 fn request(partition: i32) -> ProduceRequest {
     let mut batch = BatchBuilder::new();
     batch.push(1_700_000_000_000, None, Some(&[7; 200]), &[]);
-    let records = Some(Bytes::from(batch.finish()));
+    request_for(TOPIC, partition, Bytes::from(batch.finish()))
+}
+
+/// Appends a batch.
+pub fn request_for(topic: &str, partition: i32, batch: Bytes) -> ProduceRequest {
+    let records = Some(batch);
     let partition_data =
         vec![PartitionProduceData { index: partition, records, ..Default::default() }];
     let topic_data =
-        vec![TopicProduceData { name: TOPIC.into(), partition_data, ..Default::default() }];
+        vec![TopicProduceData { name: topic.into(), partition_data, ..Default::default() }];
     ProduceRequest { acks: 1, timeout_ms: 30_000, topic_data, ..Default::default() }
 }

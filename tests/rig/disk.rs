@@ -193,6 +193,34 @@ impl Drop for Rig {
     }
 }
 
+/// ext4 on a loop device over an ordinary file: a disk that can fill. Needs root.
+pub struct Loop {
+    device: String,
+    /// Where it is mounted.
+    pub mount: PathBuf,
+}
+
+impl Loop {
+    /// Makes a file system of `bytes` and mounts it below `dir`.
+    pub fn format(dir: &Path, bytes: u64) -> Self {
+        let (file, mount) = (dir.join("disk"), dir.join("mnt"));
+        std::fs::create_dir_all(&mount).expect("a directory in a temporary one");
+        let made = std::fs::File::create(&file).expect("a file in a temporary directory");
+        made.set_len(bytes).expect("a file with holes");
+        let device = run("losetup", &["--find", "--show", path(&file)]).trim().to_owned();
+        run("mkfs.ext4", &["-q", "-F", "-J", "size=8", &device]);
+        run("mount", &[&device, path(&mount)]);
+        Self { device, mount }
+    }
+}
+
+impl Drop for Loop {
+    fn drop(&mut self) {
+        let _ = Command::new("umount").arg(&self.mount).output();
+        let _ = Command::new("losetup").args(["-d", &self.device]).output();
+    }
+}
+
 fn path(path: &Path) -> &str {
     path.to_str().expect("temporary paths are UTF-8")
 }

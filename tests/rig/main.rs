@@ -15,6 +15,7 @@ use crate::rounds::Summary;
 mod broker;
 mod client;
 mod disk;
+mod full;
 mod interruption;
 mod load;
 mod platter;
@@ -45,11 +46,19 @@ struct Arguments {
     /// Only `kill -9`: needs no root.
     #[arg(long)]
     only_kills: bool,
+    /// Only the disk that fills.
+    #[arg(long)]
+    only_full: bool,
 }
 
 fn main() {
     let arguments = Arguments::parse();
     let binary = PathBuf::from(env!("CARGO_BIN_EXE_strandlog"));
+    if arguments.only_full {
+        full::fill_and_empty(&binary);
+        println!("1 passed, 0 failed");
+        return;
+    }
     let plan =
         Plan { rounds: arguments.rounds, seed: arguments.seed, binary: &binary, mutant: None };
     let mut passed = 0;
@@ -92,7 +101,8 @@ fn main() {
     if !arguments.only_kills {
         let length = Duration::from_secs(arguments.stall_seconds);
         stalls::healthy(&binary, length, arguments.gate_times);
-        passed += 1;
+        full::fill_and_empty(&binary);
+        passed += 2;
         if let Some(binary) = &arguments.mutant_binary {
             stalls::sick(binary, length);
             passed += 1;

@@ -55,7 +55,7 @@ fn examine(
         variables.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
     let broker = launch.start();
     interruption::pin_process(broker.pid(), 0);
-    client::create_topic(&launch.address());
+    client::create_load_topic(&launch.address());
     let phase = length / Interruption::ALL.len() as u32;
     let (mut stuck, mut late_answers) = (0, 0);
     for kind in Interruption::ALL {
