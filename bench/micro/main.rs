@@ -2,7 +2,11 @@
 //! copy into a commit buffer with its stamps, encoding the answer. Prints nanoseconds and a digest of
 //! what was computed, which must not change where nothing but speed should.
 //!
+//! Then how long single turns of a strand take (`turns.rs`).
+//!
 //! `cargo bench --bench micro`; `cargo test` runs each step a few times for its digest alone.
+
+mod turns;
 
 use bytes::Bytes;
 use std::hint::black_box;
@@ -32,6 +36,10 @@ const NOW_MS: i64 = 1_700_000_000_000;
 const SHAPES: [(i64, usize); 3] = [(1, 1024), (64, 1024), (160, 100)];
 const ROUNDS: u64 = 20_000;
 const ROUNDS_IN_TESTS: u64 = 3;
+/// Partitions that a strand remembers, and batches that each gets.
+const TURN_PARTITIONS: u64 = 10_000;
+const TURN_PARTITIONS_IN_TESTS: u64 = 100;
+const TURN_ROUNDS: u64 = 20;
 
 fn main() {
     // `cargo test` runs benches without `--bench`.
@@ -66,6 +74,8 @@ fn main() {
             answer.len() as u64
         });
     }
+    let partitions = if measured { TURN_PARTITIONS } else { TURN_PARTITIONS_IN_TESTS };
+    turns::print(partitions, TURN_ROUNDS, &Bytes::from(batch(1, 1024)));
 }
 
 /// Nanoseconds of one run, and a digest of what all gave.
