@@ -2,7 +2,7 @@
 //! when the store is old and nearly full. No disk, no clock; the same run gives the same table.
 //!
 //! `cargo bench --bench space` prints the table that tuning.md holds; `-- PART` only the workloads
-//! whose names contain PART.
+//! whose names contain PART, `-- 95` only the rows of that fill.
 
 mod model;
 mod workload;
@@ -43,12 +43,18 @@ fn main() {
         "checkpoint",
         "refused"
     );
-    let only: Vec<String> = std::env::args().skip(1).filter(|arg| !arg.starts_with('-')).collect();
+    let given = std::env::args().skip(1).filter(|arg| !arg.starts_with('-'));
+    let (fills, only): (Vec<String>, Vec<String>) =
+        given.partition(|arg| arg.parse::<u32>().is_ok());
+    let wanted_fill = |fill: &&f64| {
+        let percent = (**fill * 100.0).round().to_string();
+        fills.is_empty() || fills.contains(&percent)
+    };
     let wanted = |workload: &&Workload| {
         only.is_empty() || only.iter().any(|part| workload.name.contains(part))
     };
     for workload in workload::ALL.iter().filter(wanted) {
-        for &fill in size.fills {
+        for &fill in size.fills.iter().filter(wanted_fill) {
             let lifetimes =
                 workload.classes.iter().any(|class| class.chain != workload.classes[0].chain);
             for layout in Layout::ALL {

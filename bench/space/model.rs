@@ -28,6 +28,9 @@ const CHECKPOINT_EXTENT: u64 = 64;
 const CHAINS_MAX: usize = 4;
 /// The bit in a chain's number that says that it holds survivors.
 const SURVIVORS: usize = 2;
+/// Extents evacuated for one commit at the most. Where that does not raise the free ones above the
+/// low water mark, copies fill what they free, and without a bound that never ends.
+const VICTIMS_MAX: usize = 64;
 /// Above this live share nothing is gained by copying.
 const SHARE_MAX: f64 = 0.95;
 /// Extents sealed from one checkpoint to the next.
@@ -295,7 +298,7 @@ impl Store {
     }
 
     fn evacuate(&mut self) {
-        loop {
+        for _ in 0..VICTIMS_MAX {
             let reserve = RESERVE + self.config.layout.chains();
             let pressed = self.free.len() < self.config.low_water.max(reserve);
             if !pressed && self.config.when == When::Needed {
