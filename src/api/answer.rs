@@ -5,6 +5,7 @@ use bytes::Bytes;
 use crate::api::Rejection;
 use crate::base::LeaderEpoch;
 use crate::base::Offset;
+use crate::group;
 
 /// An answer to a [`Question`](crate::api::Question), as it crosses cores.
 #[derive(Debug)]
@@ -17,6 +18,7 @@ pub enum Answer {
     DeletedRecords(Result<Offset, Rejection>),
     /// `None`: nothing is known of that epoch.
     EpochEnd(Result<Option<(LeaderEpoch, Offset)>, Rejection>),
+    Group(group::Answer),
 }
 
 /// A batch is durable, now or since long.

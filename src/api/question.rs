@@ -1,10 +1,13 @@
 //! Questions to the owner of a partition.
 
+use std::sync::Arc;
+
 use bytes::Bytes;
 
 use crate::base::LeaderEpoch;
 use crate::base::Offset;
 use crate::base::PartitionId;
+use crate::group::Command;
 use crate::record::Accepted;
 use crate::record::Rules;
 
@@ -40,6 +43,14 @@ pub enum Question {
         current_epoch: LeaderEpoch,
         epoch: LeaderEpoch,
     },
+    /// Something of a group whose coordinator keeps its state in `partition`.
+    Group {
+        partition: PartitionId,
+        group: Arc<str>,
+        command: Command,
+    },
+    /// The groups of all coordinators of this owner.
+    ListGroups,
 }
 
 /// One batch for the end of a partition. Header, CRC and framing were checked by the asker.

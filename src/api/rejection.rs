@@ -41,6 +41,8 @@ pub enum Rejection {
     InvalidAcks,
     /// Not done by the deadline. It may yet be done.
     TimedOut,
+    /// The topic is the broker's own.
+    InternalTopic,
     /// The topic's configuration forbids it.
     Policy,
 }

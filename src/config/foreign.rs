@@ -16,7 +16,7 @@ const ONE_NODE: &str = "one node keeps one replica of each partition";
 const COMPACTION: &str = "compacted topics keep everything until there is compaction";
 const INDEX: &str = "the index is part of the storage and sizes itself";
 const KRAFT: &str = "the metadata log is kept by this node itself";
-const GROUPS: &str = "consumer groups are not served";
+const GROUPS: &str = "groups of the consumer protocol (KIP-848) are not served";
 const TRANSACTIONS: &str = "transactions are not served";
 const KERNEL: &str = "the kernel sizes socket buffers by itself";
 
@@ -33,9 +33,6 @@ pub static FOREIGN: &[Foreign] = &[
     Foreign { name: "controller.quorum.voters", instead: KRAFT },
     Foreign { name: "group.consumer.heartbeat.interval.ms", instead: GROUPS },
     Foreign { name: "group.consumer.session.timeout.ms", instead: GROUPS },
-    Foreign { name: "group.initial.rebalance.delay.ms", instead: GROUPS },
-    Foreign { name: "group.max.session.timeout.ms", instead: GROUPS },
-    Foreign { name: "group.min.session.timeout.ms", instead: GROUPS },
     Foreign { name: "host.name", instead: "use `listeners`" },
     Foreign { name: "inter.broker.listener.name", instead: ONE_NODE },
     Foreign { name: "inter.broker.protocol.version", instead: ONE_NODE },
@@ -76,10 +73,6 @@ pub static FOREIGN: &[Foreign] = &[
     Foreign { name: "num.network.threads", instead: THREADS },
     Foreign { name: "num.recovery.threads.per.data.dir", instead: THREADS },
     Foreign { name: "num.replica.fetchers", instead: ONE_NODE },
-    Foreign { name: "offset.metadata.max.bytes", instead: GROUPS },
-    Foreign { name: "offsets.retention.minutes", instead: GROUPS },
-    Foreign { name: "offsets.topic.num.partitions", instead: GROUPS },
-    Foreign { name: "offsets.topic.replication.factor", instead: GROUPS },
     Foreign { name: "process.roles", instead: KRAFT },
     Foreign {
         name: "queued.max.requests",

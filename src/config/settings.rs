@@ -186,6 +186,32 @@ settings! {
         /// How long the sequence numbers of a quiet idempotent producer are remembered.
         producer_id_expiration_ms: i64 = "86400000", "producer.id.expiration.ms", 1..=i64::MAX;
     }
+    "Groups" {
+        /// How long an empty consumer group waits for further members before its first generation.
+        group_initial_rebalance_delay_ms: i32 = "3000", "group.initial.rebalance.delay.ms", 0..=i32::MAX;
+        /// Shortest session timeout that members may ask for, in milliseconds.
+        group_min_session_timeout_ms: i32 = "6000", "group.min.session.timeout.ms", 1..=i32::MAX;
+        /// Longest session timeout that members may ask for, in milliseconds.
+        group_max_session_timeout_ms: i32 = "1800000", "group.max.session.timeout.ms", 1..=i32::MAX;
+        /// Members of a consumer group at most.
+        group_max_size: i32 = "2147483647", "group.max.size", 1..=i32::MAX;
+        /// Characters of metadata that may be committed with an offset.
+        offset_metadata_max_bytes: i32 = "4096", "offset.metadata.max.bytes", 0..=i32::MAX;
+        /// How long the offsets of a group without members are kept.
+        offsets_retention_minutes: i32 = "10080", "offsets.retention.minutes", 1..=i32::MAX;
+        /// How often it is looked for offsets that nobody needs, in milliseconds.
+        offsets_retention_check_interval_ms: i64 = "600000",
+            "offsets.retention.check.interval.ms", 1..=i64::MAX;
+        /// Partitions of the topic that committed offsets are kept in, when it is made: they spread
+        /// the groups over the cores.
+        offsets_topic_num_partitions: i32 = "50", "offsets.topic.num.partitions", 1..=100_000;
+        /// Replicas of that topic. One node keeps one.
+        offsets_topic_replication_factor: i32 = "1",
+            "offsets.topic.replication.factor", 1..=i32::from(i16::MAX);
+        /// Size of that topic's logical segments.
+        offsets_topic_segment_bytes: i32 = "104857600",
+            "offsets.topic.segment.bytes", 1_048_576..=i32::MAX;
+    }
     "Connections and requests" {
         /// Connections at a time. The limit of open files lowers it.
         max_connections: u32 = "2147483647", "max.connections", 1..=u32::MAX;

@@ -14,6 +14,10 @@ pub const PROTOCOLS_MAX: usize = 1_024;
 /// `classicGroupNewMemberJoinTimeoutMs`): it sends no heartbeats meanwhile.
 pub const FIRST_JOIN_MS_MAX: i32 = 5 * 60 * 1_000;
 
+/// How long static members of whom none joined are waited for once more, at the least, in
+/// milliseconds: their own timeout may be none.
+pub const LATE_JOIN_MS_MIN: i32 = 1_000;
+
 /// Groups that one step of the search for expired offsets looks at.
 pub const EXPIRY_GROUPS: usize = 64;
 

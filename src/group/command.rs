@@ -7,6 +7,7 @@ use bytes::Bytes;
 use crate::base::Offset;
 use crate::base::ShardId;
 use crate::base::TopicId;
+use crate::group::bounds;
 
 /// Who waits for an answer: a part of a request at its home shard.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
@@ -29,6 +30,24 @@ pub enum Command {
     /// Delete the group and all its offsets.
     Delete,
     DeleteOffsets(Vec<TopicPartitions>),
+}
+
+impl Command {
+    /// Bytes that it takes up on its way, about.
+    pub fn bytes(&self) -> usize {
+        let parts: usize = match self {
+            Self::Commit(commit) => commit.topics.iter().map(CommitTopic::bytes).sum(),
+            Self::FetchOffsets(FetchOffsets { topics: Some(topics) })
+            | Self::DeleteOffsets(topics) => {
+                let topic = |topic: &TopicPartitions| {
+                    bounds::OFFSET_BYTES + topic.topic.len() + 4 * topic.partitions.len()
+                };
+                topics.iter().map(topic).sum()
+            }
+            _ => 0,
+        };
+        bounds::MEMBER_BYTES + parts
+    }
 }
 
 /// A member wants to be in the next generation.
@@ -100,6 +119,14 @@ pub struct CommitTopic {
     pub topic: Arc<str>,
     pub id: TopicId,
     pub partitions: Vec<CommitPartition>,
+}
+
+impl CommitTopic {
+    fn bytes(&self) -> usize {
+        let metadata = self.partitions.iter().map(|part| part.metadata.len());
+        let partitions: usize = metadata.map(|bytes| bounds::OFFSET_BYTES + bytes).sum();
+        bounds::OFFSET_BYTES + self.topic.len() + partitions
+    }
 }
 
 #[derive(Clone, PartialEq, Eq, Debug)]

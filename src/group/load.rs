@@ -1,6 +1,7 @@
 //! A coordinator learns from its log what it knew before, and writes it anew so that the log can
 //! be cut.
 
+use std::collections::BTreeSet;
 use std::ops::Bound;
 use std::sync::Arc;
 
@@ -95,6 +96,12 @@ impl Coordinator {
         self.forget_topic(topic, &mut cx);
     }
 
+    /// Topics that offsets are committed for.
+    pub fn topics(&self) -> BTreeSet<Arc<str>> {
+        let offsets = self.groups.values().flat_map(|found| found.offsets.iter());
+        offsets.map(|(topic, _, _)| topic.clone()).collect()
+    }
+
     /// Bytes of the state, about: what its log holds more than that is old.
     pub fn bytes(&self) -> usize {
         self.bytes
@@ -124,12 +131,15 @@ impl Coordinator {
                 break;
             };
             if next.group.as_ref() != Some(group) {
-                next = Renewal { group: Some(group.clone()), offset: None, whole: false };
                 if found.classic.protocol_type().is_some() || found.offsets.is_empty() {
                     let record = found.classic.lasting_record();
+                    if record.bytes() > room && !records.is_empty() {
+                        break;
+                    }
                     room = room.saturating_sub(record.bytes());
                     records.push(record);
                 }
+                next = Renewal { group: Some(group.clone()), offset: None, whole: false };
             }
             let place = next.offset.clone();
             let mut offsets = found.offsets.after(place.as_ref());

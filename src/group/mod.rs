@@ -17,6 +17,9 @@ mod load;
 mod offsets;
 mod record;
 
+#[cfg(test)]
+mod tests;
+
 pub use answer::Answer;
 pub use answer::DescribedMember;
 pub use answer::Description;

@@ -21,6 +21,7 @@ pub mod describe_topic_partitions;
 pub mod fetch;
 pub mod fetch_session;
 pub mod group_records;
+pub mod groups;
 pub mod init_producer_id;
 pub mod leader_epoch;
 pub mod list_offsets;

@@ -31,6 +31,7 @@ pub fn error_code(rejection: &Rejection) -> ErrorCode {
         // Retriable for every client and every API, and says nothing of leadership.
         Rejection::Overloaded | Rejection::TimedOut => ErrorCode::RequestTimedOut,
         Rejection::InvalidAcks => ErrorCode::InvalidRequiredAcks,
+        Rejection::InternalTopic => ErrorCode::InvalidTopicException,
         Rejection::Policy => ErrorCode::PolicyViolation,
     }
 }

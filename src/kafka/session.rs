@@ -9,6 +9,7 @@ use super::versions::ApiKey;
 use super::wire::DecodeError;
 use super::wire::Reader;
 use super::wire::RequestHeader;
+use super::wire::Text;
 
 /// One request that can be answered.
 #[derive(Debug)]
@@ -17,6 +18,7 @@ pub struct Call {
     /// Served, but for ApiVersions, which answers in every version.
     pub version: i16,
     pub correlation: i32,
+    pub client_id: Option<Text>,
     /// What follows the header.
     pub body: Bytes,
 }
@@ -61,7 +63,8 @@ pub fn read_call(frame: Bytes) -> Result<Call, CallFault> {
         return Err(CallFault::UnsupportedVersion { api, version });
     }
     let body = frame.slice(reader.position()..);
-    Ok(Call { api, version, correlation: header.correlation_id, body })
+    let RequestHeader { correlation_id: correlation, client_id, .. } = header;
+    Ok(Call { api, version, correlation, client_id, body })
 }
 
 /// Whether a frame that was not read yet asks for `api`.
@@ -69,14 +72,25 @@ pub fn asks(api: ApiKey, frame: &[u8]) -> bool {
     frame.first_chunk() == Some(&api.code().to_be_bytes())
 }
 
-/// Whether a frame that was not read yet asks for something that owners of partitions answer.
+/// Whether a frame that was not read yet asks for something that owners of partitions answer, or the
+/// coordinators that live with them.
 pub fn asks_an_owner(frame: &[u8]) -> bool {
-    const OF_OWNERS: [ApiKey; 5] = [
+    const OF_OWNERS: [ApiKey; 15] = [
         ApiKey::Produce,
         ApiKey::Fetch,
         ApiKey::ListOffsets,
         ApiKey::DeleteRecords,
         ApiKey::OffsetForLeaderEpoch,
+        ApiKey::OffsetCommit,
+        ApiKey::OffsetFetch,
+        ApiKey::JoinGroup,
+        ApiKey::Heartbeat,
+        ApiKey::LeaveGroup,
+        ApiKey::SyncGroup,
+        ApiKey::DescribeGroups,
+        ApiKey::ListGroups,
+        ApiKey::DeleteGroups,
+        ApiKey::OffsetDelete,
     ];
     OF_OWNERS.iter().any(|&api| asks(api, frame))
 }

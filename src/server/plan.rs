@@ -16,6 +16,7 @@ use crate::config::Bytes;
 use crate::config::Config;
 use crate::config::Loaded;
 use crate::config::SETTINGS;
+use crate::group;
 use crate::io::Clock;
 use crate::io::ConnectionLimit;
 use crate::io::Control;
@@ -317,6 +318,7 @@ impl<'a> Assembly<'a> {
             seed: u64::from_ne_bytes(entropy()),
             layout: Arc::clone(&self.layout),
             settings: Arc::clone(&self.settings),
+            groups: Arc::new(groups(config)),
             cluster: TopicId(self.store.manifest().cluster),
         }
     }
@@ -347,6 +349,21 @@ fn share_out(space: u64, store: &Store, clock: Clock) -> (Arc<Room>, BTreeMap<St
         );
     }
     (room, shares)
+}
+
+/// By what group coordinators work.
+fn groups(config: &Config) -> group::Config {
+    let unsigned = |number: i32| usize::try_from(number).unwrap_or(0);
+    group::Config {
+        initial_rebalance_delay_ms: config.group_initial_rebalance_delay_ms,
+        session_timeout_ms_min: config.group_min_session_timeout_ms,
+        session_timeout_ms_max: config.group_max_session_timeout_ms,
+        size_max: unsigned(config.group_max_size),
+        offset_metadata_max: unsigned(config.offset_metadata_max_bytes),
+        retention_ms: i64::from(config.offsets_retention_minutes).saturating_mul(60_000),
+        retention_check_ms: u64::try_from(config.offsets_retention_check_interval_ms).unwrap_or(1),
+        ..group::Config::default()
+    }
 }
 
 fn intake_limits(config: &Config, budget: &Budget) -> IntakeLimits {

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use crate::base::ShardId;
 use crate::base::TopicId;
+use crate::group;
 use crate::metadata::Layout;
 use crate::metadata::Settings;
 use crate::record::OPENED_BYTES_MAX;
@@ -43,6 +44,8 @@ pub struct ShardConfig {
     pub layout: Arc<Layout>,
     /// The node's configuration as clients may ask for it. The same on every shard.
     pub settings: Arc<Settings>,
+    /// By what the coordinators of this shard work.
+    pub groups: Arc<group::Config>,
     /// What a new store calls its cluster; random. One that exists keeps its name.
     pub cluster: TopicId,
 }
@@ -67,6 +70,7 @@ impl Default for ShardConfig {
             seed: 0,
             layout: Arc::default(),
             settings: Arc::default(),
+            groups: Arc::default(),
             cluster: TopicId([1; 16]),
         }
     }

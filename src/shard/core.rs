@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use super::admin::Admin;
 use super::clients::Clients;
 use super::config::ShardConfig;
+use super::groups::Groups;
 use super::home::Home;
 use super::limits;
 use super::owner::Owner;
@@ -32,6 +33,8 @@ pub struct Shard {
     pub(super) home: Home,
     /// Strands and the partitions in them.
     pub(super) owner: Owner,
+    /// Coordinators of the groups in them.
+    pub(super) groups: Groups,
     pub(super) routes: Routes,
     pub(super) admin: Admin,
     /// When the next round of housekeeping is due.
@@ -44,9 +47,11 @@ impl Shard {
     /// A shard that drives `strands`; on shard 0 the metadata strand is one of them.
     pub fn new(config: ShardConfig, strands: BTreeMap<StrandId, Strand>) -> Self {
         let home = Home::new(&config);
+        let groups = Groups::new(config.groups.clone(), config.seed);
         Self {
             home,
             owner: Owner::new(strands),
+            groups,
             config,
             image: None,
             clients: Clients::default(),
@@ -96,6 +101,7 @@ impl Shard {
     /// for other cores, and says when it wants to be woken.
     pub fn finish_turn(&mut self, now: Now, pool: &mut dyn Pool, out: &mut Effects) {
         self.take_requests(now, out);
+        self.work_on_groups(now, out);
         self.settle(now, out);
         self.admin.take_appended();
         self.commit(now, pool, out);
@@ -116,6 +122,7 @@ impl Shard {
         self.tick_strands(now, out);
         self.expire_requests(now, out);
         self.on_admin_tick(now, out);
+        self.tick_groups(now);
         if now.mono_us >= self.sweep_us {
             self.sweep_us = now.mono_us + limits::SWEEP_US;
             self.sweep_connections(now, out);
@@ -142,13 +149,15 @@ impl Shard {
     }
 
     fn next_deadline(&self, now: Now) -> Option<u64> {
-        if self.clients.has_work() && !self.stopping {
+        if (self.clients.has_work() || self.has_group_work()) && !self.stopping {
             return Some(now.mono_us);
         }
         let requests = self.requests.next_deadline();
         let strands = self.owner.next_deadline();
         let admin = self.admin_deadline();
-        [requests, strands, admin, Some(self.sweep_us)].into_iter().flatten().min()
+        let groups = [self.groups.next_deadline(), self.renewal_deadline()];
+        let others = [requests, strands, admin, Some(self.sweep_us)];
+        others.into_iter().chain(groups).flatten().min()
     }
 
     /// Whether produce requests must wait for the disk.

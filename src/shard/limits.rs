@@ -100,3 +100,21 @@ pub const START_RETRY_US: u64 = 10_000;
 
 /// Bytes of one read of the metadata strand while it is replayed.
 pub const REPLAY_BYTES: u32 = 1 << 20;
+
+/// Bytes of a coordinator's log that are read in one turn.
+pub const GROUP_LOAD_BYTES: u32 = 64 << 10;
+
+/// A coordinator's log is written anew when it holds so many times what its state takes up, and
+/// this many bytes at least.
+pub const GROUP_LOG_FACTOR: usize = 4;
+pub const GROUP_LOG_BYTES_MIN: usize = 1 << 20;
+
+/// Between two attempts to write a coordinator's state anew, in microseconds.
+pub const GROUP_RENEWAL_PAUSE_US: u64 = 1_000_000;
+
+/// How long a coordinator's answer is waited for where it does not wait for members, in
+/// microseconds (Kafka's `offsets.commit.timeout.ms`).
+pub const GROUP_ANSWER_US: u64 = 5_000_000;
+
+/// Between two commands of a shard that make the topic which coordinators live in, in microseconds.
+pub const COORDINATORS_PAUSE_US: u64 = 1_000_000;

@@ -8,6 +8,7 @@ mod connection;
 mod core;
 mod effects;
 mod event;
+mod groups;
 mod home;
 mod intake;
 mod job;

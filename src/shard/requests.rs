@@ -7,6 +7,7 @@ use std::collections::BTreeSet;
 use super::Shard;
 use super::home::Fetching;
 use super::home::Gathering;
+use super::home::Grouping;
 use super::home::Producing;
 use super::route::HomeAnswer;
 use crate::base::Now;
@@ -21,6 +22,8 @@ pub(super) enum InFlight {
     Fetch(Fetching),
     /// ListOffsets, DeleteRecords, OffsetForLeaderEpoch: one answer per partition.
     Gather(Gathering),
+    /// What is asked of group coordinators.
+    Group(Grouping),
 }
 
 impl InFlight {
@@ -29,6 +32,7 @@ impl InFlight {
             Self::Produce(producing) => producing.deadline_us,
             Self::Fetch(fetching) => fetching.deadline_us,
             Self::Gather(gathering) => gathering.deadline_us,
+            Self::Group(grouping) => grouping.deadline_us,
         }
     }
 }
@@ -94,6 +98,7 @@ impl Shard {
             Some(InFlight::Produce(_)) => self.on_produce_answer(now, request, part, answer, out),
             Some(InFlight::Fetch(_)) => self.on_fetch_answer(now, request, part, answer, out),
             Some(InFlight::Gather(_)) => self.on_gather_answer(now, request, part, answer, out),
+            Some(InFlight::Group(_)) => self.on_group_answer(now, request, part, answer, out),
             None => {}
         }
     }
@@ -104,6 +109,7 @@ impl Shard {
                 Some(InFlight::Produce(_)) => self.on_produce_timeout(now, request, out),
                 Some(InFlight::Fetch(_)) => self.on_fetch_timeout(now, request, out),
                 Some(InFlight::Gather(_)) => self.on_gather_timeout(now, request, out),
+                Some(InFlight::Group(_)) => self.end_grouping(now, request, out),
                 None => {}
             }
         }
@@ -111,8 +117,12 @@ impl Shard {
 
     /// The client has said its last word: what waits for more to come does not wait on.
     pub(super) fn hurry_request(&mut self, now: Now, request: RequestId, out: &mut Effects) {
-        if let Some(InFlight::Fetch(_)) = self.requests.by_id.get(&request) {
-            self.on_fetch_timeout(now, request, out);
+        match self.requests.by_id.get(&request) {
+            Some(InFlight::Fetch(_)) => self.on_fetch_timeout(now, request, out),
+            Some(InFlight::Group(grouping)) if grouping.is_patient() => {
+                self.end_grouping(now, request, out);
+            }
+            _ => {}
         }
     }
 

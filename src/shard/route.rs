@@ -16,6 +16,7 @@ use crate::api::PartFetched;
 use crate::api::Question;
 use crate::base::Now;
 use crate::base::ShardId;
+use crate::group::Command;
 use crate::shard::Answered;
 use crate::shard::Ask;
 use crate::shard::Effects;
@@ -181,6 +182,11 @@ fn reserved_bytes(question: &Question) -> Option<usize> {
         Question::FindOffset { .. }
         | Question::DeleteRecords { .. }
         | Question::EpochEnd { .. } => Some(64),
+        Question::ListGroups => Some(64),
+        // Members wait for each other: such a question must not keep others from being asked. They
+        // are bounded by the requests that were taken.
+        Question::Group { command: Command::Join(_) | Command::Sync(_), .. } => None,
+        Question::Group { command, .. } => Some(command.bytes()),
         Question::Watch { .. } | Question::Unwatch => None,
     }
 }

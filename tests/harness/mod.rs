@@ -128,7 +128,7 @@ impl TestNode {
         let disks = strands.map(|strand| (strand, MemoryDisk::default())).collect();
         let topics = Topics::new(options.shards);
         let now = Now { mono_us: 1_000_000, wall_ms: WALL_MS };
-        let node = Self::start(options, disks, topics, now);
+        let node = Self::start(options, disks, topics, now, |_| {});
         assert!(node.is_ready(), "a fresh node is ready at once");
         node
     }
@@ -140,8 +140,13 @@ impl TestNode {
 
     /// Stops the node without a word, and starts another over what its disks hold.
     pub fn kill_and_restart(self) -> Self {
+        self.kill_and_restart_with(|_| {})
+    }
+
+    /// The same; `before` is done to the node before anything happens in it.
+    pub fn kill_and_restart_with(self, before: impl FnOnce(&mut Self)) -> Self {
         let Self { options, disks, topics, now, .. } = self;
-        Self::start(options, disks, topics, now)
+        Self::start(options, disks, topics, now, before)
     }
 
     fn start(
@@ -149,6 +154,7 @@ impl TestNode {
         disks: BTreeMap<StrandId, MemoryDisk>,
         topics: Topics,
         now: Now,
+        before: impl FnOnce(&mut Self),
     ) -> Self {
         let cores =
             (0..options.shards).map(|number| Core::new(&options, &topics, number)).collect();
@@ -168,6 +174,7 @@ impl TestNode {
             jobs: 0,
             messages: 0,
         };
+        before(&mut node);
         for number in 0..node.cores.len() {
             let mut out = Effects::default();
             node.cores[number].shard.start(now, &mut out);

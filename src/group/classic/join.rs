@@ -26,8 +26,11 @@ impl Classic {
         cx: &mut Context<'_>,
     ) {
         if !self.accepts(&join.member, cx.config.size_max) {
-            self.remove(&join.member);
-            return refuse(ticket, Arc::default(), Error::GroupMaxSizeReached, cx);
+            refuse(ticket, Arc::default(), Error::GroupMaxSizeReached, cx);
+            if self.remove(&join.member).is_some() {
+                self.complete_join_if_all_joined(cx);
+            }
+            return;
         }
         if !self.speaks_with(&join) {
             return refuse(ticket, join.member, Error::InconsistentGroupProtocol, cx);

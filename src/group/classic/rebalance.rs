@@ -14,6 +14,7 @@ use crate::group::Error;
 use crate::group::Joined;
 use crate::group::JoinedGeneration;
 use crate::group::State;
+use crate::group::bounds;
 use crate::group::context::Context;
 
 impl Classic {
@@ -91,7 +92,10 @@ impl Classic {
             self.remove(&id);
         }
         if !self.members.is_empty() && !self.elect_joined_leader() {
-            return self.wait_for_joins(cx);
+            let wait_ms = self.rebalance_timeout_ms().max(bounds::LATE_JOIN_MS_MIN);
+            let at_us = after(cx.now, wait_ms);
+            self.join_timer = Some(JoinTimer { at_us, initial: None });
+            return;
         }
         self.generation = self.generation.checked_add(1).unwrap_or(1);
         self.unsynced.clear();

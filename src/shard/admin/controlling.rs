@@ -281,7 +281,7 @@ impl Shard {
             let message = AdminMessage::Publish(Box::new(publication.clone()));
             out.mesh.push((shard, Message::Admin(message)));
         }
-        let index = self.take_image(publication, out);
+        let index = self.take_image(now, publication, out);
         self.on_confirmed(now, CONTROLLER, index, out);
     }
 

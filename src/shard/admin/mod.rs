@@ -18,12 +18,14 @@ use crate::kafka::delete_topics;
 use crate::kafka::describe_cluster;
 use crate::kafka::describe_configs;
 use crate::kafka::describe_topic_partitions;
+use crate::kafka::groups;
 use crate::kafka::messages::CreatePartitionsRequest;
 use crate::kafka::messages::CreateTopicsRequest;
 use crate::kafka::messages::DeleteTopicsRequest;
 use crate::kafka::messages::DescribeClusterRequest;
 use crate::kafka::messages::DescribeConfigsRequest;
 use crate::kafka::messages::DescribeTopicPartitionsRequest;
+use crate::kafka::messages::FindCoordinatorRequest;
 use crate::kafka::messages::IncrementalAlterConfigsRequest;
 use crate::kafka::messages::MetadataRequest;
 use crate::kafka::metadata;
@@ -55,9 +57,21 @@ pub(super) struct Admin {
     controlling: Controlling,
     /// The controller wrote to the metadata strand since the last commit.
     appended: bool,
+    /// When the topic of the coordinators may be asked for again, in `Now::mono_us`.
+    coordinators_us: u64,
 }
 
 impl Admin {
+    /// Whether the topic that coordinators live in may be made, if it is missing: clients that look
+    /// for one at the same time must not each have it made.
+    fn may_make_coordinators(&mut self, now: Now) -> bool {
+        let may = now.mono_us >= self.coordinators_us;
+        if may {
+            self.coordinators_us = now.mono_us.saturating_add(limits::COORDINATORS_PAUSE_US);
+        }
+        may
+    }
+
     pub(super) fn take_appended(&mut self) -> bool {
         std::mem::take(&mut self.appended)
     }
@@ -92,6 +106,15 @@ impl Shard {
                     match metadata::answer(context, &request) {
                         (response, None) => Reply::Now(response),
                         (response, Some(command)) => Reply::NowAnd(response, command),
+                    }
+                });
+            }
+            ApiKey::FindCoordinator => {
+                let may_make = self.admin.may_make_coordinators(now);
+                self.serve(now, exchange, body, out, |context, request: FindCoordinatorRequest| {
+                    match groups::find(context, &request) {
+                        (response, Some(command)) if may_make => Reply::NowAnd(response, command),
+                        (response, _) => Reply::Now(response),
                     }
                 });
             }
@@ -203,7 +226,7 @@ impl Shard {
     ) {
         match message {
             AdminMessage::Publish(publication) => {
-                let index = self.take_image(*publication, out);
+                let index = self.take_image(now, *publication, out);
                 out.mesh.push((from, Message::Admin(AdminMessage::Confirm { index })));
             }
             AdminMessage::Confirm { index } => self.on_confirmed(now, from, index, out),
@@ -217,11 +240,11 @@ impl Shard {
     }
 
     /// Takes a publication over and gives its index.
-    fn take_image(&mut self, publication: Publication, out: &mut Effects) -> Offset {
+    fn take_image(&mut self, now: Now, publication: Publication, out: &mut Effects) -> Offset {
         let index = publication.image.index();
         let before = self.image.as_ref().map_or(-1, Image::index);
         assert!(before < index, "images come in the order of their index");
-        self.on_image(publication, out);
+        self.on_image(now, publication, out);
         index
     }
 

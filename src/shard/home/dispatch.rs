@@ -13,6 +13,7 @@ use crate::kafka::wire::DecodeError;
 use crate::kafka::wire::EncodeError;
 use crate::kafka::wire::Message;
 use crate::kafka::wire::Request;
+use crate::kafka::wire::Text;
 use crate::kafka::wire::encode_response;
 use crate::shard::CloseReason;
 use crate::shard::Effects;
@@ -37,12 +38,19 @@ impl Shard {
             }
         };
         let slot = connection.open_slot(call.api, frame_bytes);
-        let Call { api, version, correlation, body } = call;
+        let Call { api, version, correlation, client_id, body } = call;
         let exchange = Exchange { conn, slot, api, version, correlation };
-        self.dispatch(now, exchange, body, out);
+        self.dispatch(now, exchange, client_id, body, out);
     }
 
-    fn dispatch(&mut self, now: Now, exchange: Exchange, body: Bytes, out: &mut Effects) {
+    fn dispatch(
+        &mut self,
+        now: Now,
+        exchange: Exchange,
+        client_id: Option<Text>,
+        body: Bytes,
+        out: &mut Effects,
+    ) {
         match exchange.api {
             ApiKey::Produce => self.on_produce(now, exchange, body, out),
             ApiKey::Fetch => self.on_fetch(now, exchange, body, out),
@@ -58,10 +66,9 @@ impl Shard {
             | ApiKey::CreatePartitions
             | ApiKey::IncrementalAlterConfigs
             | ApiKey::DescribeCluster
-            | ApiKey::DescribeTopicPartitions => self.on_admin(now, exchange, body, out),
-            // Described, so that peers and tests can speak them, but refused by `read_call`.
-            ApiKey::FindCoordinator
-            | ApiKey::JoinGroup
+            | ApiKey::DescribeTopicPartitions
+            | ApiKey::FindCoordinator => self.on_admin(now, exchange, body, out),
+            ApiKey::JoinGroup
             | ApiKey::SyncGroup
             | ApiKey::Heartbeat
             | ApiKey::LeaveGroup
@@ -70,8 +77,9 @@ impl Shard {
             | ApiKey::DescribeGroups
             | ApiKey::ListGroups
             | ApiKey::DeleteGroups
-            | ApiKey::OffsetDelete
-            | ApiKey::ConsumerGroupHeartbeat
+            | ApiKey::OffsetDelete => self.on_group_request(now, exchange, client_id, body, out),
+            // Described, so that peers and tests can speak them, but refused by `read_call`.
+            ApiKey::ConsumerGroupHeartbeat
             | ApiKey::ConsumerGroupDescribe
             | ApiKey::AlterConfigs
             | ApiKey::DescribeLogDirs

@@ -4,6 +4,7 @@
 mod dispatch;
 mod fetch;
 mod gather;
+mod groups;
 mod produce;
 mod producer_ids;
 mod reading;
@@ -15,6 +16,7 @@ use crate::kafka::messages::ProduceView;
 
 pub(super) use fetch::Fetching;
 pub(super) use gather::Gathering;
+pub(super) use groups::Grouping;
 pub(super) use produce::Producing;
 pub(super) use reading::Reading;
 

@@ -23,7 +23,9 @@ use crate::kafka::rejection::error_code;
 use crate::kafka::rejection::error_message;
 use crate::metadata::Compression as TopicCompression;
 use crate::metadata::TimestampType as TopicTimestampType;
+use crate::metadata::Topic;
 use crate::metadata::TopicConfig;
+use crate::metadata::is_internal_topic;
 use crate::record;
 use crate::record::Codec;
 use crate::record::Compression;
@@ -102,6 +104,7 @@ impl Shard {
             for partition in partitions {
                 let checked = check_acks(view.acks).and_then(|()| {
                     let topic = resolved.as_ref().map_err(Clone::clone)?;
+                    check_topic(topic)?;
                     let info = self.partition_of(topic, partition.index)?;
                     let rules = rules.as_ref().ok_or(Rejection::UnknownPartition)?;
                     let append = check_batch(info.id, partition.records.clone(), rules)?;
@@ -246,6 +249,11 @@ impl Shard {
 /// Rule 15.
 fn check_acks(acks: i16) -> Result<(), Rejection> {
     if (-1..=1).contains(&acks) { Ok(()) } else { Err(Rejection::InvalidAcks) }
+}
+
+/// What coordinators keep in a topic, only they write.
+fn check_topic(topic: &Topic) -> Result<(), Rejection> {
+    if is_internal_topic(&topic.name) { Err(Rejection::InternalTopic) } else { Ok(()) }
 }
 
 /// Header, CRC and framing, before the batch goes to its owner.

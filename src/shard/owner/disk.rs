@@ -2,6 +2,7 @@
 
 use super::Due;
 use super::ReadFor;
+use super::fetch::read_rejection;
 use crate::base::Now;
 use crate::base::Pool;
 use crate::base::StrandId;
@@ -113,6 +114,9 @@ impl Shard {
             Notice::Read { id, result } => match self.owner.reads.remove(&(strand, id)) {
                 Some(ReadFor::Fetch { fetch, index }) => self.on_part_read(fetch, index, result),
                 Some(ReadFor::Search(search)) => self.on_search_read(now, search, result, out),
+                Some(ReadFor::Groups(partition)) => {
+                    self.on_groups_read(now, partition, result.map_err(read_rejection));
+                }
                 None => {}
             },
             Notice::Sought { id, result } => {
@@ -145,6 +149,14 @@ impl Shard {
                         self.owner.watches.grow(partition, bytes as u64, &mut answers);
                     }
                     answers.push((asker, answer));
+                }
+                Due::Written { partition, end, bytes } => {
+                    state.undurable_bytes -= bytes;
+                    if let Some(led) = self.owner.partitions.get_mut(&partition)
+                        && led.raise_high_watermark(end)
+                    {
+                        self.owner.watches.grow(partition, bytes as u64, &mut answers);
+                    }
                 }
                 Due::Answer { asker, answer } => answers.push((asker, answer)),
             }

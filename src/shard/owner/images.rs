@@ -1,5 +1,6 @@
 //! What a new image of the metadata means for the partitions of this shard.
 
+use crate::base::Now;
 use crate::base::PartitionId;
 use crate::base::StrandId;
 use crate::base::TopicId;
@@ -15,14 +16,19 @@ use crate::shard::Shard;
 
 impl Shard {
     /// Takes the image over. Partitions appear, disappear and are configured anew.
-    pub(in crate::shard) fn on_image(&mut self, publication: Publication, out: &mut Effects) {
+    pub(in crate::shard) fn on_image(
+        &mut self,
+        now: Now,
+        publication: Publication,
+        out: &mut Effects,
+    ) {
         let Publication { image, changes } = publication;
         for change in changes.iter() {
             match change {
                 Change::Started => self.lead_all(&image),
                 Change::Created { topic } => self.lead_topic(&image, *topic, 0),
                 Change::Grown { topic, from } => self.lead_topic(&image, *topic, *from),
-                Change::Deleted { topic } => self.drop_topic(topic),
+                Change::Deleted { topic } => self.drop_topic(now, topic),
                 Change::Configured { topic } => self.configure(&image, *topic),
                 Change::Defaults => {
                     let topics: Vec<_> = image.topics().map(|topic| topic.id).collect();
@@ -56,6 +62,7 @@ impl Shard {
                 self.lead(image, topic, info);
             }
         }
+        self.host_groups(image, topic);
     }
 
     fn lead(&mut self, image: &Image, topic: &Topic, info: PartitionInfo) {
@@ -75,14 +82,16 @@ impl Shard {
         self.owner.partitions.entry(info.id).or_insert(led);
     }
 
-    fn drop_topic(&mut self, topic: &Topic) {
+    fn drop_topic(&mut self, now: Now, topic: &Topic) {
         for placement in &topic.partitions {
             if self.owner.partitions.remove(&placement.id).is_some() {
                 self.drop_log(placement.strand, placement.id);
                 self.refuse_held(placement.id);
                 self.end_watches(placement.id);
             }
+            self.dismiss_groups(now, placement.id);
         }
+        self.forget_group_offsets(now, &topic.name);
     }
 
     fn drop_log(&mut self, strand: StrandId, partition: PartitionId) {

@@ -8,6 +8,7 @@ mod images;
 mod jobs;
 mod offsets;
 mod producers;
+mod own;
 mod records;
 mod retention;
 mod watches;
@@ -65,8 +66,13 @@ struct SearchId(u64);
 /// Who waits for a read of a strand.
 #[derive(Clone, Copy, Debug)]
 enum ReadFor {
-    Fetch { fetch: FetchId, index: usize },
+    Fetch {
+        fetch: FetchId,
+        index: usize,
+    },
     Search(SearchId),
+    /// The coordinator of the partition's groups loads.
+    Groups(PartitionId),
 }
 
 /// A strand, and what waits for its durable end.
@@ -91,6 +97,8 @@ struct Undurable {
 enum Due {
     /// A batch of `bytes` ends at `end` of the partition.
     Appended { asker: Asker, partition: PartitionId, end: Offset, bytes: usize, answer: Answer },
+    /// A batch of the broker's own, for which nobody waits.
+    Written { partition: PartitionId, end: Offset, bytes: usize },
     /// An answer that speaks of what was appended before it (R12).
     Answer { asker: Asker, answer: Answer },
 }
@@ -206,6 +214,10 @@ impl Shard {
             Question::EpochEnd { partition, current_epoch, epoch } => {
                 self.on_epoch_end(asker, partition, current_epoch, epoch);
             }
+            Question::Group { partition, group, command } => {
+                self.on_group_command(now, asker, partition, &group, command);
+            }
+            Question::ListGroups => self.on_list_groups(asker),
         }
     }
 }
