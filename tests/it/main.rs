@@ -6,6 +6,7 @@ mod broker;
 mod client;
 mod damage;
 mod garbage;
+mod groups;
 mod half_closed;
 mod memory;
 mod mutations;

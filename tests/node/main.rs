@@ -6,6 +6,8 @@ mod harness;
 mod admin;
 mod connections;
 mod fetch;
+mod group_versions;
+mod groups;
 mod offsets;
 mod produce;
 mod restart;

@@ -1,0 +1,255 @@
+"""Consumer groups of clients that we did not write: members join, leave, die, stand still, and come back.
+
+Groups of confluent-kafka, of kafka-python, and of both, over 1, 10 and 100 partitions. A producer goes on all the
+time. After every story the group makes progress: what is produced then is read, every record at least once, and
+exactly once where nobody died. At the end Kafka's own kafka-consumer-groups lists, describes, resets and deletes.
+"""
+
+import collections
+import os
+import subprocess
+import sys
+import threading
+import time
+
+import confluent_kafka
+import kafka
+from confluent_kafka.admin import AdminClient, NewTopic
+
+import harness
+
+PARTITIONS = (1, 10, 100)
+PATIENCE = 120
+SESSION_MS = 6_000
+
+
+class Seen:
+    """Which records were read, and how often, by all members of a group."""
+
+    def __init__(self):
+        self.lock = threading.Lock()
+        self.times = collections.Counter()
+
+    def add(self, value):
+        with self.lock:
+            self.times[value] += 1
+
+    def missing(self, values):
+        with self.lock:
+            return [value for value in values if value not in self.times]
+
+    def repeated(self):
+        with self.lock:
+            return [value for value, times in self.times.items() if times > 1]
+
+
+class Member(threading.Thread):
+    """One consumer in a thread. It commits what it read before it asks for more."""
+
+    def __init__(self, address, group, topic, seen):
+        super().__init__(daemon=True)
+        self.address, self.group, self.topic, self.seen = address, group, topic, seen
+        self.ends = threading.Event()
+        self.stands_still = threading.Event()
+        self.error = None
+
+    def run(self):
+        try:
+            self.consume()
+        except Exception as error:  # noqa: BLE001: it is reported where the member is awaited
+            self.error = error
+
+    def leave(self):
+        self.ends.set()
+        self.join(PATIENCE)
+        assert not self.is_alive(), f"{self} does not end"
+        if self.error:
+            raise self.error
+
+
+class Confluent(Member):
+    STRATEGY = "range,roundrobin"
+
+    def consume(self):
+        consumer = confluent_kafka.Consumer({
+            "bootstrap.servers": self.address, "broker.address.family": "v4", "group.id": self.group,
+            "enable.auto.commit": False, "auto.offset.reset": "earliest", "session.timeout.ms": SESSION_MS,
+            "heartbeat.interval.ms": 500, "max.poll.interval.ms": SESSION_MS + 1_000,
+            "partition.assignment.strategy": self.STRATEGY, "reconnect.backoff.max.ms": 200})
+        consumer.subscribe([self.topic])
+        while not self.ends.is_set():
+            if self.stands_still.is_set():
+                time.sleep(0.05)
+                continue
+            message = consumer.poll(0.1)
+            if message is None:
+                continue
+            if message.error():
+                code = message.error().code()
+                assert code in (confluent_kafka.KafkaError._MAX_POLL_EXCEEDED,
+                                confluent_kafka.KafkaError._ALL_BROKERS_DOWN,
+                                confluent_kafka.KafkaError._TRANSPORT), message.error()
+                continue
+            self.seen.add(message.value())
+            try:
+                consumer.commit(message, asynchronous=False)
+            except confluent_kafka.KafkaException:
+                pass  # a rebalance, or the broker's death, came in between: the record is read again
+        consumer.close()
+
+
+class Cooperative(Confluent):
+    STRATEGY = "cooperative-sticky"
+
+
+class KafkaPython(Member):
+    def consume(self):
+        consumer = kafka.KafkaConsumer(
+            self.topic, bootstrap_servers=self.address, group_id=self.group, enable_auto_commit=False,
+            auto_offset_reset="earliest", session_timeout_ms=SESSION_MS, heartbeat_interval_ms=500,
+            max_poll_interval_ms=SESSION_MS + 1_000, reconnect_backoff_max_ms=200)
+        while not self.ends.is_set():
+            if self.stands_still.is_set():
+                time.sleep(0.05)
+                continue
+            for partition, records in consumer.poll(100).items():
+                for record in records:
+                    self.seen.add(record.value)
+                last = records[-1]
+                try:
+                    consumer.commit({partition: kafka.OffsetAndMetadata(last.offset + 1, "", -1)})
+                except kafka.errors.KafkaError:
+                    pass  # a rebalance, or the broker's death, came in between: the record is read again
+        consumer.close(autocommit=False)
+
+
+def produce(producer, topic, name, count):
+    values = [b"%s-%d" % (name.encode(), number) for number in range(count)]
+    for number, value in enumerate(values):
+        producer.produce(topic, key=b"%d" % number, value=value)
+    assert producer.flush(PATIENCE) == 0
+    return values
+
+
+def await_all(seen, values, members, what):
+    deadline = time.monotonic() + PATIENCE
+    while missing := seen.missing(values):
+        for member in members:
+            if member.error:
+                raise member.error
+        assert time.monotonic() < deadline, f"{what}: {len(missing)} of {len(values)} were not read"
+        time.sleep(0.05)
+
+
+def stories(broker, admin, producer, kinds, partitions, can_die):
+    name = "-".join(kind.__name__.lower() for kind in kinds) + f"-{partitions}"
+    topic = f"groups-{name}"
+    admin.create_topics([NewTopic(topic, partitions, 1)])[topic].result(30)
+    seen = Seen()
+
+    def start(number):
+        member = kinds[number % len(kinds)](broker.address, f"group-{name}", topic, seen)
+        member.start()
+        return member
+
+    def progress(members, what):
+        await_all(seen, produce(producer, topic, what, 200), members, f"{name}, {what}")
+
+    members = [start(0)]
+    progress(members, "one")
+    members += [start(1), start(2)]
+    progress(members, "three")
+    members.pop(0).leave()
+    progress(members, "left")
+    members.append(start(3))
+    progress(members, "another")
+    if can_die:
+        # Beyond the session's end and the time between two polls: it is given up, and comes back.
+        members[0].stands_still.set()
+        time.sleep(SESSION_MS / 1000 + 3)
+        progress(members[1:], "one-stands-still")
+        members[0].stands_still.clear()
+        progress(members, "it-came-back")
+        broker.kill()
+        broker.start()
+        progress(members, "after-a-kill")
+    else:
+        repeated = seen.repeated()
+        assert not repeated, f"{name}: {len(repeated)} records came twice: {repeated[:3]}"
+    for member in members:
+        member.leave()
+    print(f"{name}: {sum(seen.times.values())} reads of {len(seen.times)} records", flush=True)
+
+
+def tool(address, *arguments):
+    command = ["java", "-cp", f"{os.environ['KAFKA_JARS']}/*",
+               "org.apache.kafka.tools.consumer.group.ConsumerGroupCommand", "--bootstrap-server", address, *arguments]
+    done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, timeout=PATIENCE)
+    assert done.returncode == 0, f"{arguments}: {done.stdout}{done.stderr}"
+    return done.stdout
+
+
+def rows(output):
+    """The tool's tables: a dict for each row."""
+    lines = [line.split() for line in output.splitlines() if line.strip()]
+    head = next(index for index, line in enumerate(lines) if line[0] in ("GROUP", "TOPIC"))
+    return [dict(zip(lines[head], line)) for line in lines[head + 1:]]
+
+
+def tools(broker, admin, producer):
+    topic, group = "tools", "tools-group"
+    admin.create_topics([NewTopic(topic, 3, 1)])[topic].result(30)
+    values = produce(producer, topic, "tools", 300)
+    seen = Seen()
+    member = Confluent(broker.address, group, topic, seen)
+    member.start()
+    await_all(seen, values, [member], "tools")
+
+    assert group in tool(broker.address, "--list").split()
+    described = rows(tool(broker.address, "--describe", "--group", group))
+    assert sorted(row["PARTITION"] for row in described) == ["0", "1", "2"], described
+    assert sum(int(row["LOG-END-OFFSET"]) for row in described) == 300
+    members = rows(tool(broker.address, "--describe", "--group", group, "--members"))
+    assert [row["#PARTITIONS"] for row in members] == ["3"], members
+    state = rows(tool(broker.address, "--describe", "--group", group, "--state"))
+    assert "Stable" in state[0].values(), state
+    member.leave()
+
+    for method, expected in ((("--to-earliest",), 0), (("--shift-by", "5"), 5), (("--to-latest",), None),
+                             (("--to-offset", "7"), 7), (("--by-duration", "P1D"), 0),
+                             (("--to-datetime", "2001-01-01T00:00:00.000"), 0)):
+        reset = rows(tool(broker.address, "--reset-offsets", "--group", group, "--topic", topic, *method, "--execute"))
+        offsets = [int(row["NEW-OFFSET"]) for row in reset]
+        if expected is None:
+            assert sum(offsets) == 300, reset
+        else:
+            assert offsets == [expected] * 3, (method, reset)
+    described = rows(tool(broker.address, "--describe", "--group", group))
+    assert [row["CURRENT-OFFSET"] for row in described] == ["0"] * 3, described
+    tool(broker.address, "--delete-offsets", "--group", group, "--topic", f"{topic}:1")
+    described = rows(tool(broker.address, "--describe", "--group", group))
+    assert sorted(row["PARTITION"] for row in described) == ["0", "2"], described
+    tool(broker.address, "--delete", "--group", group)
+    assert group not in tool(broker.address, "--list").split()
+    print("kafka-consumer-groups: list, describe, members, state, reset by every method, delete", flush=True)
+
+
+def main():
+    passed = 0
+    with harness.broker(options=("--group-initial-rebalance-delay-ms", "500")) as broker:
+        settings = {"bootstrap.servers": broker.address, "broker.address.family": "v4"}
+        admin = AdminClient(settings)
+        producer = confluent_kafka.Producer({**settings, "enable.idempotence": True,
+                                             "reconnect.backoff.max.ms": 200})
+        for partitions in PARTITIONS:
+            for kinds, can_die in (((Confluent,), True), ((Cooperative,), False), ((KafkaPython,), True),
+                                   ((Confluent, KafkaPython), True)):
+                stories(broker, admin, producer, kinds, partitions, can_die)
+                passed += 1
+        tools(broker, admin, producer)
+        passed += 1
+    harness.report(passed)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
