@@ -62,6 +62,9 @@ pub trait Core {
     fn step(&mut self, now: Now, event: Event, out: &mut Effects);
 
     fn finish_turn(&mut self, now: Now, pool: &mut dyn Pool, out: &mut Effects);
+
+    /// Tells in the log what it holds: somebody asked, or the end has come.
+    fn tell_figures(&self);
 }
 
 /// What the turn tells those who run the process.
@@ -162,6 +165,7 @@ impl<C: Core, W: Watch> Turn<C, W> {
             stopped = self.carry_out(&mut out);
             if self.port.take_figures_wanted() {
                 self.watch.figures(self.state.lateness.figures());
+                self.core.tell_figures();
             }
             if self.port.inbox().waiting_since().is_some() || self.is_due(now) {
                 // Ready at once, but only by way of the kernel.
@@ -170,6 +174,7 @@ impl<C: Core, W: Watch> Turn<C, W> {
         }
         self.port.close_all();
         self.watch.figures(self.state.lateness.finish());
+        self.core.tell_figures();
     }
 
     /// Until an event waits, the shard's deadline comes, or the heartbeat. True if a timer ended it

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+use tracing::info;
 use tracing::warn;
 
 use crate::base::Now;
@@ -461,6 +462,13 @@ impl Core for Shard {
 
     fn finish_turn(&mut self, now: Now, pool: &mut dyn Pool, out: &mut Effects) {
         Self::finish_turn(self, now, pool, out);
+    }
+
+    fn tell_figures(&self) {
+        info!("shard: {:?}", self.figures());
+        for (strand, figures) in self.strand_figures() {
+            info!("strand: {:?} {figures:?}", strand);
+        }
     }
 }
 

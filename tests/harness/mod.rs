@@ -26,6 +26,7 @@ use strandlog::shard::JobId;
 use strandlog::shard::Message;
 use strandlog::shard::Shard;
 use strandlog::shard::ShardConfig;
+use strandlog::shard::ShardFigures;
 use strandlog::strand::IoFailure;
 use strandlog::strand::Op;
 use strandlog::strand::Outcome;
@@ -273,6 +274,11 @@ impl TestNode {
             received.drain(..end);
         }
         frames
+    }
+
+    /// What a shard holds.
+    pub fn figures(&self, shard: u16) -> ShardFigures {
+        self.cores[usize::from(shard)].shard.figures()
     }
 
     /// Jobs that wait to be let go.

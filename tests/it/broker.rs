@@ -178,9 +178,14 @@ impl Broker {
 
     /// Waits for the first. Who does not read does not see its connection end: the log alone tells.
     pub(crate) fn wait_for_line_about(&self, client: &Connection) {
+        self.wait_for_line(&client.name());
+    }
+
+    /// Waits until its log holds these words.
+    pub(crate) fn wait_for_line(&self, words: &str) {
         let begun = Instant::now();
-        while self.lines_about(client) == 0 {
-            assert!(begun.elapsed() < PATIENCE, "nothing about {}: {}", client.name(), self.log());
+        while !self.log().contains(words) {
+            assert!(begun.elapsed() < PATIENCE, "no line with {words}: {}", self.log());
             std::thread::sleep(Duration::from_millis(20));
         }
     }

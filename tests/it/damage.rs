@@ -93,6 +93,8 @@ fn a_flipped_bit_fences_its_run_and_everything_else_is_served() {
     assert_eq!(client.produce("marked", 0, batch(b"more")).base_offset, 4);
     let file = path.file_name().and_then(|name| name.to_str()).expect("a name");
     let log = broker.log();
+    broker.signal(libc::SIGUSR1);
+    broker.wait_for_line("damaged_runs: 1");
     // The start may have met it, too: what is told of it then is of no partition.
     let told = |line: &&str| line.contains("damage") && line.contains("partition: Some");
     assert_eq!(log.lines().filter(told).count(), 1, "once, however often it is read: {log}");

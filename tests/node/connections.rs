@@ -202,6 +202,9 @@ fn r19_fetches_wait_in_line_while_answers_hold_all_the_memory_that_they_may() {
     let deaf: Vec<_> = (0..8).map(|_| deaf_reader(&mut node)).collect();
     let unread: Vec<_> = deaf.iter().map(|client| node.unread_bytes(client.conn) > 0).collect();
     assert_eq!(unread, [true, true, true, false, false, false, false, false]);
+    let figures = node.figures(1);
+    assert!(figures.answer_bytes <= 3 << 20, "{figures:?}");
+    assert_eq!((figures.fetches_waiting, figures.reserved_bytes), (5, 0));
     for client in &deaf {
         node.set_deaf(client.conn, false);
     }
@@ -210,6 +213,9 @@ fn r19_fetches_wait_in_line_while_answers_hold_all_the_memory_that_they_may() {
         assert_eq!(node.take_frames(client.conn).len(), 1, "each in its turn");
         assert!(node.closed(client.conn).is_none());
     }
+    let figures = node.figures(1);
+    let left = (figures.answer_bytes, figures.reserved_bytes, figures.fetches_waiting);
+    assert_eq!(left, (0, 0, 0), "everything is given back");
 }
 
 #[test]

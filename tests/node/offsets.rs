@@ -291,6 +291,9 @@ fn searches_of_many_partitions_wait_in_line_and_beyond_the_line_are_refused() {
     client.send(&mut node, 7, &list_all(i32::from(count), T + 1));
     node.run();
     assert_eq!(node.held_jobs(), limits::JOBS_MAX, "batches are opened one after the other");
+    let figures = node.figures(0);
+    assert_eq!(figures.searches, limits::SEARCHES_MAX);
+    assert_eq!(figures.searches_waiting, limits::SEARCHES_WAITING_MAX - limits::SEARCHES_MAX);
     node.hold_jobs = false;
     node.run();
     let (_, answer) = client.answers::<ListOffsetsRequest>(&mut node, 7).remove(0);

@@ -421,7 +421,9 @@ fn beyond_the_bound_the_producers_that_were_silent_for_longest_are_forgotten() {
         assert_eq!(answer.error_code, 0, "producer {producer}");
         node.advance_ms(10);
     }
+    assert_eq!(node.figures(0).producers, 3);
     let mut node = node.kill_and_restart();
+    assert_eq!(node.figures(0).producers, 3);
     let mut client = node.connect(0);
     let gap = ErrorCode::OutOfOrderSequenceNumber.code();
     for (producer, partition, known) in [(1, 0, true), (3, 0, true), (4, 1, true), (2, 1, false)] {

@@ -36,6 +36,8 @@ fn framed(bytes: &[u8]) -> Vec<u8> {
 }
 
 impl Core for Echo {
+    fn tell_figures(&self) {}
+
     fn start(&mut self, _: Now, out: &mut Effects) {
         self.started = true;
         out.ready = true;

@@ -8,6 +8,7 @@ use super::super::Shard;
 use crate::base::Now;
 use crate::shard::Effects;
 use crate::shard::RequestId;
+use crate::shard::ShardFigures;
 
 /// What fetches hold, and who waits. Bounded by connections: each has one fetch under way.
 #[derive(Debug, Default)]
@@ -20,6 +21,11 @@ impl Reading {
     pub(super) fn give_back(&mut self, bytes: usize) {
         assert!(self.reserved >= bytes, "more given back than was reserved");
         self.reserved -= bytes;
+    }
+
+    pub(in crate::shard) fn count(&self, figures: ShardFigures) -> ShardFigures {
+        let (reserved_bytes, fetches_waiting) = (self.reserved, self.waiting.len());
+        ShardFigures { reserved_bytes, fetches_waiting, ..figures }
     }
 
     /// Whether a fetch waits for room.

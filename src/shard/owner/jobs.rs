@@ -39,6 +39,14 @@ impl Jobs {
         id
     }
 
+    pub(super) fn running(&self) -> usize {
+        self.running.len()
+    }
+
+    pub(super) fn waiting(&self) -> usize {
+        self.waiting.len()
+    }
+
     fn next_may_start(&self) -> bool {
         let has_room = match self.waiting.front() {
             Some((_, _, Job::Open { .. })) => self.rebuilt_bytes < limits::REBUILT_BYTES_MAX,

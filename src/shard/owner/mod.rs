@@ -29,9 +29,11 @@ use crate::base::StrandId;
 use crate::log::Log;
 use crate::partition::Led;
 use crate::shard::Effects;
+use crate::shard::ShardFigures;
 use crate::strand::Notice;
 use crate::strand::ReadId;
 use crate::strand::Strand;
+use crate::strand::StrandFigures;
 
 #[derive(Debug)]
 pub(super) struct Owner {
@@ -128,6 +130,23 @@ impl Owner {
     /// A strand of this shard, for who writes to it directly: the controller.
     pub(super) fn strand_mut(&mut self, strand: StrandId) -> Option<&mut Strand> {
         self.strands.get_mut(&strand).map(|state| &mut state.strand)
+    }
+
+    pub(super) fn count(&self, figures: ShardFigures) -> ShardFigures {
+        ShardFigures {
+            searches: self.searches.under_way(),
+            searches_waiting: self.searches.waiting(),
+            jobs: self.jobs.running(),
+            jobs_waiting: self.jobs.waiting(),
+            undurable_bytes: self.undurable_bytes(),
+            producers: self.producers.len(),
+            partitions: self.partitions.len(),
+            ..figures
+        }
+    }
+
+    pub(super) fn strand_figures(&self) -> impl Iterator<Item = (StrandId, StrandFigures)> {
+        self.strands.iter().map(|(&id, state)| (id, state.strand.figures()))
     }
 
     /// Bytes of appends that were taken in and are not durable.

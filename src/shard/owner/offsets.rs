@@ -68,8 +68,12 @@ pub(super) struct Searches {
 }
 
 impl Searches {
-    fn under_way(&self) -> usize {
+    pub(super) fn under_way(&self) -> usize {
         self.by_id.len() - self.waiting.len()
+    }
+
+    pub(super) fn waiting(&self) -> usize {
+        self.waiting.len()
     }
 }
 

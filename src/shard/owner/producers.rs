@@ -18,6 +18,10 @@ pub(super) struct Recency {
 }
 
 impl Recency {
+    pub(super) fn len(&self) -> usize {
+        self.by_age.len()
+    }
+
     /// A producer appended: its age was one thing, and is another; `None`: it is not known.
     pub(super) fn moved(
         &mut self,
