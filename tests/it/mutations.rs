@@ -84,8 +84,11 @@ fn requests_with_a_few_other_bytes_are_answered_or_end_their_connection() {
         // Fails where the broker was quicker.
         let _ = client.stream.shutdown(Shutdown::Write);
         assert!(client.ends(), "{frame:?}");
-        assert!(broker.lines_about(&client) <= 1, "{frame:?}: {}", broker.log());
     }
+    // One line for a connection at most. Their ports come again, so they are counted together.
+    let log = broker.log();
+    let lines = log.lines().filter(|line| line.contains("peer=")).count();
+    assert!((1..=FRAMES).contains(&lines), "{lines} lines about {FRAMES} connections");
     assert_eq!(client.produce("t", 0, batch(b"sound")).error_code, 0);
     let memory = broker.memory();
     assert!(memory.peak <= memory.bound, "{memory:?}");
