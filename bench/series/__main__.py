@@ -3,7 +3,8 @@
 `python3 bench/series speed …` compares speeds, `python3 bench/series node …` says what a node costs
 while nothing happens and how long it takes to come back. Servers run on core 0, the load generator on
 core 1. A subject is `KIND` or `NAME=KIND OPTIONS`, where KIND is broker, ceiling, kafka or fio and
-OPTIONS are those of its program (for kafka: lines of its configuration).
+OPTIONS are those of its program (for kafka: lines of its configuration). `broker:PATH` and
+`ceiling:PATH` are other binaries than those of `--broker` and `--ceiling`.
 """
 
 import argparse
@@ -49,11 +50,11 @@ def arguments():
 def start(text, args):
     name, separator, rest = text.partition("=")
     words = shlex.split(rest if separator else text)
-    kind, options = words[0], words[1:]
+    (kind, _, binary), options = words[0].partition(":"), words[1:]
     if kind == "broker":
-        return Broker(name, args.dir, args.broker, options)
+        return Broker(name, args.dir, binary or args.broker, options)
     if kind == "ceiling":
-        return Ceiling(name, args.dir, args.ceiling, options)
+        return Ceiling(name, args.dir, binary or args.ceiling, options)
     if kind == "kafka":
         return Kafka(name, args.dir, args.kafka_jars, options)
     if kind == "fio":
