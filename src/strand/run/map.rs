@@ -48,6 +48,11 @@ impl RunMap {
         if new.run.to <= new.run.from {
             return;
         }
+        if self.is_behind_all(&new.run) {
+            // What producers append: nothing to narrow.
+            self.runs.insert((new.run.partition, new.run.from), new);
+            return;
+        }
         let mut rest = new;
         for old in self.overlapping(&new.run) {
             if old.is_newer_than(&new) {
@@ -66,6 +71,12 @@ impl RunMap {
         if placed.run.from < placed.run.to {
             self.runs.insert((placed.run.partition, placed.run.from), placed);
         }
+    }
+
+    /// Whether all of the partition's runs lie below `run`.
+    fn is_behind_all(&self, run: &Run) -> bool {
+        let of_partition = (run.partition, Offset::MIN)..=(run.partition, Offset::MAX);
+        self.runs.range(of_partition).next_back().is_none_or(|(_, last)| last.run.to <= run.from)
     }
 
     /// Runs that hold any of the offsets of `run`, ascending.
