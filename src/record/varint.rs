@@ -40,6 +40,9 @@ impl<'a> Cursor<'a> {
             self.rest = &self.rest[1..];
             return Some(unzigzag32(u32::from(first)));
         }
+        if let Some(value) = self.two_bytes() {
+            return Some(unzigzag32(value));
+        }
         let value = self.long_form(5, 0x0f)?;
         Some(unzigzag32(value as u32))
     }
@@ -52,8 +55,23 @@ impl<'a> Cursor<'a> {
             self.rest = &self.rest[1..];
             return Some(unzigzag64(u64::from(first)));
         }
+        if let Some(value) = self.two_bytes() {
+            return Some(unzigzag64(u64::from(value)));
+        }
         let value = self.long_form(10, 0x01)?;
         Some(unzigzag64(value))
+    }
+
+    /// A value that takes two bytes, as lengths and offset deltas above 63 mostly do. The first one
+    /// says that there is another.
+    #[inline]
+    fn two_bytes(&mut self) -> Option<u32> {
+        let &[first, second, ref rest @ ..] = self.rest else { return None };
+        if second >= 0x80 {
+            return None;
+        }
+        self.rest = rest;
+        Some(u32::from(first & 0x7f) | u32::from(second) << 7)
     }
 
     /// Up to `bytes_max` bytes, of which the last may not exceed `last_max` (or bits would be lost).
