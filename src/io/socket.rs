@@ -1,5 +1,5 @@
 //! One client connection: bytes in, cut into frames and charged; answers out, one vectored write
-//! per turn. Reads take at most one system call per pass of the reactor, so that a connection
+//! per turn. What is read of one connection in one pass of the reactor is bounded, so that one
 //! that always has more does not keep the others waiting.
 
 use std::cell::Cell;
@@ -30,6 +30,9 @@ use crate::shard::Part;
 
 /// Pieces of one vectored write; the kernel takes 1024.
 const PIECES_MAX: usize = 256;
+
+/// What one connection may bring in during one pass of the reactor; a last read may exceed it.
+const PASS_BYTES: usize = 256 << 10;
 
 /// While this much waits to be sent, nothing more is read: whoever does not take answers does not
 /// get to ask.
@@ -338,29 +341,48 @@ async fn receive_until_end(port: &Port, conn: &Conn, cutter: &mut Cutter) -> End
         if readable.is_err() {
             return Ended::ByPeer;
         }
+        if let Some(ended) = receive_some(port, conn, cutter) {
+            return ended;
+        }
+    }
+}
+
+/// Reads until nothing is left or it was enough for one pass of the reactor.
+fn receive_some(port: &Port, conn: &Conn, cutter: &mut Cutter) -> Option<Ended> {
+    let mut left = PASS_BYTES;
+    while left > 0 {
         // Asked for once there is something to read: an idle connection holds nothing.
         let room = cutter.room().len();
         let granted = port.intake().borrow_mut().ask(conn.id, room);
         let Some(granted) = granted else {
             cutter.rest();
             conn.crowded.set(true);
-            continue;
+            return None;
         };
-        match read(conn.stream.get_ref(), &mut cutter.room()[..granted]) {
-            Ok(0) => return Ended::ByPeer,
-            Ok(bytes) => {
-                // SAFETY: the kernel wrote that many at the start of the room.
-                unsafe { cutter.received(bytes) };
-                if let Err(fault) = cut(port, conn, cutter, bytes) {
-                    return Ended::Refused(reason_of(fault));
-                }
+        let bytes = match read(conn.stream.get_ref(), &mut cutter.room()[..granted]) {
+            Ok(0) => return Some(Ended::ByPeer),
+            Ok(bytes) => bytes,
+            Err(error) => {
+                return match error.kind() {
+                    io::ErrorKind::WouldBlock | io::ErrorKind::Interrupted => {
+                        cutter.rest();
+                        None
+                    }
+                    _ => Some(Ended::ByPeer),
+                };
             }
-            Err(error) => match error.kind() {
-                io::ErrorKind::WouldBlock | io::ErrorKind::Interrupted => cutter.rest(),
-                _ => return Ended::ByPeer,
-            },
+        };
+        // SAFETY: the kernel wrote that many at the start of the room.
+        unsafe { cutter.received(bytes) };
+        if let Err(fault) = cut(port, conn, cutter, bytes) {
+            return Some(Ended::Refused(reason_of(fault)));
         }
+        if bytes < granted {
+            return None;
+        }
+        left = left.saturating_sub(bytes);
     }
+    None
 }
 
 /// Charges what came in and hands on the frames that are complete.

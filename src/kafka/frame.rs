@@ -11,8 +11,10 @@ use bytes::BytesMut;
 /// Bytes of the length in front of each frame.
 const LENGTH_BYTES: usize = 4;
 
-/// Room for a first read, when nothing is known of what comes.
+/// Room for a first read, when nothing is known of what comes, and what it grows to while reads
+/// fill it: many small requests then come with one.
 const ROOM_LEAST: usize = 4 * 1024;
+const ROOM_GROWN: usize = 16 * 1024;
 
 /// Up to here, room is made for a whole frame as soon as its length is known. Longer ones get
 /// room as their bytes arrive: who announces much and sends little takes little.
@@ -37,11 +39,13 @@ pub struct Cutter {
     announced: Option<usize>,
     /// Length of the last frame: the next one is likely as long.
     last: usize,
+    /// Room for a read before a length is known.
+    first: usize,
 }
 
 impl Cutter {
     pub fn new(limit: usize) -> Self {
-        Self { buffer: BytesMut::new(), limit, announced: None, last: 0 }
+        Self { buffer: BytesMut::new(), limit, announced: None, last: 0, first: ROOM_LEAST }
     }
 
     /// Length of the frame that is being received, once it is known.
@@ -62,7 +66,7 @@ impl Cutter {
         let wanted = match self.announced {
             // And the length of the frame after it, so that it comes with the same read.
             Some(bytes) => (bytes + 2 * LENGTH_BYTES).saturating_sub(held).min(ahead),
-            None => (self.last + 2 * LENGTH_BYTES).clamp(ROOM_LEAST, ROOM_AHEAD),
+            None => (self.last + 2 * LENGTH_BYTES).clamp(self.first, ROOM_AHEAD),
         };
         self.buffer.reserve(wanted.max(1));
         self.buffer.spare_capacity_mut()
@@ -77,6 +81,12 @@ impl Cutter {
         assert!(bytes <= self.buffer.capacity() - self.buffer.len(), "received beyond the room");
         // SAFETY: within the capacity, and initialised as the caller promises.
         unsafe { self.buffer.advance_mut(bytes) };
+        let is_filled = self.buffer.len() == self.buffer.capacity();
+        self.first = match () {
+            () if is_filled => (self.first * 2).min(ROOM_GROWN),
+            () if bytes < self.first / 4 => (self.first / 2).max(ROOM_LEAST),
+            () => self.first,
+        };
     }
 
     /// Cuts off the next frame, if all of it is here.
@@ -170,6 +180,25 @@ mod tests {
         assert!(cutter.room().len() <= 2 * ROOM_AHEAD);
         receive(&mut cutter, &[0; 1 << 20]);
         assert!(cutter.buffer.capacity() <= 4 << 20, "{}", cutter.buffer.capacity());
+    }
+
+    #[test]
+    fn room_grows_while_reads_fill_it_and_shrinks_when_little_comes() {
+        let mut cutter = Cutter::new(LIMIT);
+        let fill = |cutter: &mut Cutter, share: usize| {
+            let bytes = cutter.room().len() / share;
+            receive(cutter, &vec![0; bytes]);
+            while let Ok(Some(frame)) = cutter.cut() {
+                assert!(frame.is_empty(), "zeros are frames without bytes");
+            }
+            cutter.rest();
+            bytes
+        };
+        let full: Vec<usize> = (0..4).map(|_| fill(&mut cutter, 1)).collect();
+        assert_eq!(full, [ROOM_LEAST, 2 * ROOM_LEAST, ROOM_GROWN, ROOM_GROWN]);
+        fill(&mut cutter, 64);
+        fill(&mut cutter, 64);
+        assert_eq!(cutter.room().len(), ROOM_LEAST);
     }
 
     #[test]
