@@ -6,7 +6,6 @@
 //! 3. The slot that is older, or does not count, is grown if need be, written, read back and
 //!    compared. Only then it counts, and what it names may be relied on.
 
-use crate::base::Block;
 use crate::base::Mutant;
 use crate::base::Now;
 use crate::base::PAGE;
@@ -31,6 +30,7 @@ use crate::strand::checkpoint::ExtentState;
 use crate::strand::checkpoint::encode_slot;
 use crate::strand::extents::Extent;
 use crate::strand::extents::Life;
+use crate::strand::machine::Phase;
 use crate::strand::machine::Strand;
 use crate::strand::ops::Purpose;
 
@@ -39,6 +39,10 @@ const PIECE_BYTES: usize = 1 << 20;
 
 /// A slot file is at least this many times as long as what was last written into it.
 const SLOT_HEADROOM: usize = 2;
+
+/// A slot that did not read back so often in a row gets a file made anew, somewhere else on the
+/// device.
+const BAD_SLOT_FAILURES_MAX: u32 = 3;
 
 /// What is known of a slot's file.
 #[derive(Clone, Debug, Default)]
@@ -73,6 +77,8 @@ enum Step {
     /// For `needs` to be durable.
     Waiting,
     Growing,
+    /// The file is removed: it does not hold what is written into it.
+    Removing,
     /// The piece at `at` comes next.
     Write {
         at: usize,
@@ -99,6 +105,8 @@ pub(super) struct Checkpoints {
     writing: Option<Writing>,
     /// Asked for by pressure for space, by an index file, or by shutdown.
     is_wanted: bool,
+    /// How often in a row a slot did not read back.
+    failures: u32,
 }
 
 impl Checkpoints {
@@ -112,6 +120,7 @@ impl Checkpoints {
             first_since: None,
             writing: None,
             is_wanted: false,
+            failures: 0,
         }
     }
 
@@ -185,7 +194,8 @@ impl Checkpoints {
         Some(self.first_since?.saturating_add(self.interval_us))
     }
 
-    pub(super) fn deadline(&self) -> Option<u64> {
+    /// When a capture is due by itself.
+    fn deadline(&self) -> Option<u64> {
         if self.writing.is_some() { None } else { self.interval_deadline() }
     }
 
@@ -207,7 +217,9 @@ impl Strand {
     /// Begins a checkpoint when one is due, and writes the next piece of the one on its way.
     pub(super) fn checkpoint(&mut self, now: Now, pool: &mut dyn Pool, out: &mut Output) {
         // The last one of a shutdown holds everything.
-        let is_time = (self.is_running() || self.commit.is_idle()) && !self.files_are_paused();
+        let is_time =
+            if self.is_running() { !self.files_are_paused() } else { self.commit.is_idle() }
+                && !self.wants_partitions();
         if self.checkpoints.writing.is_none() && is_time && self.checkpoints.is_due(now) {
             self.capture(now);
         }
@@ -222,6 +234,18 @@ impl Strand {
             Step::Write { .. } => self.write_piece(pool, out),
             _ => {}
         }
+    }
+
+    /// When a checkpoint is due by itself.
+    pub(super) fn checkpoint_deadline(&self) -> Option<u64> {
+        let waits = self.wants_partitions() || self.files_are_paused();
+        self.checkpoints.deadline().filter(|_| !waits)
+    }
+
+    /// A shutdown before the damage that the start found was settled: the next start settles it,
+    /// and what this one committed is replayed then.
+    pub(super) fn leaves_damage(&self) -> bool {
+        self.wants_partitions() && self.checkpoints.writing.is_none()
     }
 
     /// The first checkpoint of a strand is captured before anything is admitted: with an entry
@@ -308,8 +332,18 @@ impl Strand {
             }
             (Step::Growing, Outcome::Failed(IoFailure::Full)) => self.put_checkpoint_off(now, out),
             (Step::Written { at }, Outcome::Written) => self.on_piece_written(at, out),
-            (Step::ReadBack { at }, Outcome::Read(block)) => {
-                self.on_read_back(now, at, &block, out)
+            (Step::ReadBack { at }, Outcome::Read(block))
+                if block.bytes() == piece(&writing.bytes, at) =>
+            {
+                self.on_read_back(at, out);
+            }
+            (Step::ReadBack { at }, Outcome::Read(_) | Outcome::Failed(_)) => {
+                self.slot_is_bad(now, at, out);
+            }
+            (Step::Removing, Outcome::Removed) => {
+                let slot = writing.slot;
+                self.checkpoints.slot_mut(slot).file_bytes = 0;
+                self.grow_slot(out);
             }
             (_, outcome) => {
                 let what = format!("checkpoint in slot {:?}: {outcome:?}", writing.slot);
@@ -348,22 +382,41 @@ impl Strand {
         self.ops.issue(Purpose::Checkpoint, op, out);
     }
 
-    fn on_read_back(&mut self, now: Now, at: usize, block: &Block, out: &mut Output) {
+    /// The device lost or bent what it said was durable. The other slot still counts, and this one
+    /// is tried again after a pause; at once where there is no other.
+    fn slot_is_bad(&mut self, now: Now, at: usize, out: &mut Output) {
         let Some(writing) = &mut self.checkpoints.writing else { return };
-        if block.bytes() != piece(&writing.bytes, at) {
-            // The device lost or bent what it said was durable. The other slot still counts, and
-            // this one is written again after a pause.
-            let file = File::Slot(writing.slot);
-            let slot = writing.slot;
-            self.checkpoints.slot_mut(slot).valid = None;
-            self.checkpoints.writing = None;
-            self.checkpoints.want();
-            let damage = Damage::Unreadable;
-            let report = DamageReport { file, position: at as u64, partition: None, damage };
-            out.notices.push(Notice::Damage(report));
-            self.pause_files(now);
+        let slot = writing.slot;
+        let (file, damage) = (File::Slot(slot), Damage::Unreadable);
+        let report = DamageReport { file, position: at as u64, partition: None, damage };
+        out.notices.push(Notice::Damage(report));
+        let checkpoints = &mut self.checkpoints;
+        checkpoints.failures += 1;
+        checkpoints.slot_mut(slot).valid = None;
+        if checkpoints.failures.is_multiple_of(BAD_SLOT_FAILURES_MAX) {
+            if let Some(writing) = &mut checkpoints.writing {
+                writing.step = Step::Removing;
+            }
+            self.ops.issue(Purpose::Checkpoint, Op::Remove { file }, out);
             return;
         }
+        if !checkpoints.has_slot() {
+            // As it is: what was taken in since waits for an extent, and that for a slot.
+            if let Some(writing) = &mut checkpoints.writing {
+                writing.step = Step::Write { at: 0 };
+            }
+            return;
+        }
+        checkpoints.writing = None;
+        // A strand that is shutting down leaves it at the slot that counts.
+        if matches!(self.phase, Phase::Running) {
+            checkpoints.want();
+            self.pause_files(now);
+        }
+    }
+
+    fn on_read_back(&mut self, at: usize, out: &mut Output) {
+        let Some(writing) = &mut self.checkpoints.writing else { return };
         let next = at + PIECE_BYTES;
         if next < writing.bytes.len() { self.read_back(next, out) } else { self.slot_counts(out) }
     }
@@ -371,11 +424,13 @@ impl Strand {
     fn slot_counts(&mut self, out: &mut Output) {
         let Some(writing) = self.checkpoints.writing.take() else { return };
         self.checkpoints.slot_mut(writing.slot).valid = Some(writing.facts);
+        self.checkpoints.failures = 0;
         self.figures.checkpoints += 1;
         self.recycle(out);
         self.remove_indexes(out);
         // Dead extents wait for both slots: while space is short the other one follows at once.
-        if self.has_recyclable() && self.is_short_of_space() {
+        let is_short = self.has_recyclable() && self.is_short_of_space();
+        if (is_short || self.recycling_is_held()) && self.is_running() {
             self.checkpoints.want();
         }
     }
@@ -389,6 +444,7 @@ fn record((extent, known): (crate::strand::ExtentId, &Extent)) -> Option<ExtentR
     let (state, killer) = match known.life {
         Life::Preparing | Life::Removing => return None,
         Life::Ready => (ExtentState::Free, 0),
+        Life::Fenced => (ExtentState::Fenced, 0),
         Life::Open => (ExtentState::Open, 0),
         Life::Sealed => (ExtentState::Sealed, 0),
         Life::Dead { killer, .. } => (ExtentState::Dead, killer),

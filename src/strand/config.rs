@@ -15,6 +15,10 @@ pub struct StrandIdentity {
     pub manifest: u64,
 }
 
+/// The largest K that any process ever ran with: what an earlier start left in flight, with a K that
+/// was set higher then, lies at most so far above what is seen of it (R2, R10).
+pub(super) const IN_FLIGHT_LIMIT: u8 = 16;
+
 /// Sizes, limits and paces of one strand.
 #[derive(Clone, PartialEq, Debug)]
 pub struct StrandConfig {
@@ -23,7 +27,7 @@ pub struct StrandConfig {
     /// A frame is closed at this many bytes; only a single batch longer than it makes a longer
     /// frame (R3).
     pub frame_bytes_max: u32,
-    /// K: frames on their way to the disk at once (R2).
+    /// K: frames on their way to the disk at once (R2), at most [`IN_FLIGHT_LIMIT`].
     pub in_flight_max: u8,
     /// A second frame starts only when this much has gathered (R2).
     pub second_frame_bytes_min: u32,
@@ -111,7 +115,8 @@ impl StrandConfig {
         assert!(self.extent_bytes >= 8 * page, "an extent holds header, frames and footer");
         assert!(self.frame_bytes_max.is_multiple_of(page), "frames are whole pages");
         assert!(self.frame_bytes_max <= self.extent_bytes / 2, "a frame fits an extent");
-        assert!(self.in_flight_max >= 1, "one frame can be in flight");
+        let in_flight = 1..=IN_FLIGHT_LIMIT;
+        assert!(in_flight.contains(&self.in_flight_max), "one frame can be in flight, 16 at most");
         assert!(self.extents_max >= 4, "R16 reserves two extents beside the one that is written");
     }
 }

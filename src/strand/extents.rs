@@ -28,6 +28,8 @@ pub(super) enum Life {
     },
     /// Its file is being removed: the pool shrinks.
     Removing,
+    /// Nobody could read what it holds, and whether it counts. It is kept as it is.
+    Fenced,
 }
 
 /// Lives without what they know.
@@ -39,9 +41,10 @@ pub(super) enum Stage {
     Sealed,
     Dead,
     Removing,
+    Fenced,
 }
 
-const STAGES: usize = 6;
+const STAGES: usize = 7;
 
 impl Life {
     fn stage(self) -> Stage {
@@ -52,6 +55,7 @@ impl Life {
             Self::Sealed => Stage::Sealed,
             Self::Dead { .. } => Stage::Dead,
             Self::Removing => Stage::Removing,
+            Self::Fenced => Stage::Fenced,
         }
     }
 }

@@ -21,6 +21,8 @@ pub struct StrandFigures {
     pub extents_open: u32,
     pub extents_sealed: u32,
     pub extents_dead: u32,
+    /// Nobody can read what they hold.
+    pub extents_fenced: u32,
     /// Bytes of batches in all uses, and what of it is live as of the last sweep.
     pub stored_bytes: u64,
     pub live_bytes: u64,

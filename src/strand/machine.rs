@@ -36,6 +36,7 @@ use crate::strand::figures::StrandFigures;
 use crate::strand::indexing::Indexing;
 use crate::strand::ledger::Ledger;
 use crate::strand::liveness::Liveness;
+use crate::strand::lost::Lost;
 use crate::strand::ops::Ops;
 use crate::strand::ops::Purpose;
 use crate::strand::quiet::Quiet;
@@ -88,6 +89,7 @@ pub struct Strand {
     pub(super) indexing: Indexing,
     pub(super) liveness: Liveness,
     pub(super) evacuation: Evacuation,
+    pub(super) lost: Lost,
     pub(super) checkpoints: Checkpoints,
     pub(super) figures: StrandFigures,
     pub(super) reads: Reads,
@@ -122,6 +124,7 @@ impl Strand {
             indexing: Indexing::default(),
             liveness: Liveness::default(),
             evacuation: Evacuation::default(),
+            lost: Lost::default(),
             checkpoints: Checkpoints::new(&config),
             figures: StrandFigures::default(),
             reads: reading::reads(&config, identity),
@@ -195,10 +198,9 @@ impl Strand {
         if !self.is_running() {
             return None;
         }
-        let checkpoint = self.checkpoints.deadline().filter(|_| !self.files_are_paused());
         let deadlines = [
             self.quiet.deadline(),
-            checkpoint,
+            self.checkpoint_deadline(),
             self.space_deadline(),
             self.sweep_deadline(),
             self.evacuation_deadline(),
@@ -285,7 +287,7 @@ impl Strand {
     fn known(&self, partition: PartitionId) -> Result<(), Refusal> {
         if self.logs.contains_key(&partition) {
             Ok(())
-        } else if self.is_running() {
+        } else if self.is_ready() {
             Err(Refusal::UnknownPartition)
         } else {
             Err(Refusal::NotReady)
@@ -328,7 +330,8 @@ impl Strand {
     /// A shutdown is over when everything is durable and in a slot that counts, or when nothing
     /// more can be done for what is not.
     pub(super) fn settle(&mut self, out: &mut Output) {
-        let is_saved = || self.commit.is_idle() && self.checkpoints.is_settled();
+        let is_saved =
+            || self.commit.is_idle() && (self.checkpoints.is_settled() || self.leaves_damage());
         let is_over = matches!(self.phase, Phase::Stopping)
             && self.ops.is_idle()
             && (is_saved() || self.waits_in_vain());
@@ -346,7 +349,7 @@ impl Strand {
         }
     }
 
-    /// Entries may be taken in.
+    /// Recovery is over and shutdown has not begun.
     pub(super) fn is_running(&self) -> bool {
         matches!(self.phase, Phase::Running)
     }
@@ -366,6 +369,7 @@ impl Strand {
                 Life::Open => &mut figures.extents_open,
                 Life::Sealed => &mut figures.extents_sealed,
                 Life::Dead { .. } => &mut figures.extents_dead,
+                Life::Fenced => &mut figures.extents_fenced,
             };
             *count += 1;
             figures.stored_bytes += extent.stored_bytes;

@@ -22,6 +22,7 @@ mod indexing;
 mod key;
 mod ledger;
 mod liveness;
+mod lost;
 mod machine;
 mod manifest;
 mod op;

@@ -145,7 +145,7 @@ impl Strand {
 
     /// R16: whether there is room for the entry that is not reserved for somebody else.
     pub(super) fn admits(&self, need: Need, entry: &Entry) -> Result<(), Refusal> {
-        if !self.is_running() {
+        if !self.is_ready() {
             return Err(Refusal::NotReady);
         }
         if !self.commit.can_hold(entry) {
@@ -299,8 +299,7 @@ impl Strand {
             .iter()
             .filter(|(id, extent)| {
                 let place = Use { number: extent.use_number, extent: *id };
-                let waits_for_footer = self.footers.iter().any(|ledger| ledger.place == place);
-                is_free(extent) && !self.reads.holds(place) && !waits_for_footer
+                is_free(extent) && !self.reads.holds(place) && !self.waits_for_footer(place)
             })
             .map(|(_, extent)| extent.use_number)
             .collect();

@@ -194,7 +194,7 @@ impl Strand {
             self.frame_is_durable(now, frame);
         }
         if self.commit.durable() > before || Mutant::AckAtSubmission.is_on() {
-            out.notices.push(Notice::Durable { sequence: self.commit.durable() });
+            self.say_durable(out);
         }
         if self.commit.is_idle() {
             self.quiet.began(now);
@@ -247,6 +247,7 @@ impl Strand {
 
     /// Writes the footer of the oldest sealed use that has none, when there is memory for it.
     fn write_footers(&mut self, pool: &mut dyn Pool, out: &mut Output) {
+        self.release_footers();
         if self.footer_in_flight {
             return;
         }

@@ -37,7 +37,9 @@ use strandlog::strand::StrandIdentity;
 use strandlog::strand::Token;
 
 pub use client::Client;
+#[allow(unused_imports, reason = "every test binary uses its own part")]
 pub use client::decode;
+#[allow(unused_imports, reason = "every test binary uses its own part")]
 pub use client::fetch_request;
 pub use client::produce_request;
 pub use disk::MemoryDisk;

@@ -84,7 +84,13 @@ impl Shard {
         out: &mut Effects,
     ) {
         match notice {
-            Notice::Ready => self.replay(now, Recovery::default(), SNAPSHOTS, 0, out),
+            Notice::Ready => {
+                // Of what a lost table of this log held, replay finds the gap, and stops the start.
+                if let Some(strand) = self.owner.strand_mut(StrandId::METADATA) {
+                    strand.name_partitions([]);
+                }
+                self.replay(now, Recovery::default(), SNAPSHOTS, 0, out);
+            }
             Notice::Read { id, result } => self.on_replay_read(now, id, result, out),
             Notice::Durable { sequence } => {
                 self.control(now, out, |controller, now_ms, journal, output| {

@@ -43,7 +43,7 @@ impl Shard {
             let strands = self.owner.strands.iter().filter(|(_, state)| state.ready);
             let ready: Vec<_> = strands.map(|(&id, _)| id).collect();
             for strand in ready {
-                self.drop_unknown(strand, out);
+                self.compare_with_metadata(strand, out);
             }
         }
     }
@@ -130,16 +130,30 @@ impl Shard {
             }
         }
         self.count_producers(strand);
+        self.compare_with_metadata(strand, out);
+    }
+
+    /// What is done once both a strand and the metadata have recovered.
+    fn compare_with_metadata(&mut self, strand: StrandId, out: &mut Effects) {
+        if strand == StrandId::METADATA || self.image.is_none() {
+            return;
+        }
         self.drop_unknown(strand, out);
+        let Some(state) = self.owner.strands.get_mut(&strand) else { return };
+        let led = self.owner.partitions.values().filter(|led| led.strand == strand);
+        for (partition, _) in state.strand.name_partitions(led.map(|led| led.id)) {
+            tracing::error!(
+                ?strand,
+                ?partition,
+                "storage: all that the partition had may be lost; its offsets are not used again"
+            );
+        }
     }
 
     /// R14: logs of partitions that metadata does not know were deleted before the last stop; but
     /// where metadata has not come so far as to hand out their numbers, it lost something, and
     /// nothing may be dropped on its word.
     fn drop_unknown(&mut self, strand: StrandId, out: &mut Effects) {
-        if strand == StrandId::METADATA {
-            return;
-        }
         let Some(image) = &self.image else { return };
         let next = image.state().next_partition();
         let Some(state) = self.owner.strands.get(&strand) else { return };

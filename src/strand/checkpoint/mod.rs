@@ -54,6 +54,8 @@ pub enum ExtentState {
     Sealed,
     /// Nothing in it is live, but its recycling waits for both slots (R13).
     Dead,
+    /// A start could not read what it holds, and counted it as lost (R11). Not written again.
+    Fenced,
 }
 
 /// An extent and its use.

@@ -120,6 +120,7 @@ const FREE: u8 = 0;
 const OPEN: u8 = 1;
 const SEALED: u8 = 2;
 const DEAD: u8 = 3;
+const FENCED: u8 = 4;
 
 impl From<&Checkpoint> for StoredCheckpoint {
     fn from(checkpoint: &Checkpoint) -> Self {
@@ -148,6 +149,7 @@ impl From<&ExtentRecord> for StoredExtent {
             ExtentState::Open => OPEN,
             ExtentState::Sealed => SEALED,
             ExtentState::Dead => DEAD,
+            ExtentState::Fenced => FENCED,
         };
         Self {
             extent: record.extent.0,
@@ -261,6 +263,7 @@ fn extent_record(stored: &ArchivedStoredExtent) -> Option<ExtentRecord> {
         OPEN => ExtentState::Open,
         SEALED => ExtentState::Sealed,
         DEAD => ExtentState::Dead,
+        FENCED => ExtentState::Fenced,
         _ => return None,
     };
     Some(ExtentRecord {

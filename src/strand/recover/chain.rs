@@ -73,12 +73,12 @@ pub(in crate::strand) fn chain(
     let highest_use =
         known.chain(strays_known).max().unwrap_or(0).max(head.next_use.saturating_sub(1));
     let highest_start = headers.iter().map(|header| header.start).max().unwrap_or(0);
-    let mut walk = Walk { recorded, later, next_use: head.next_use, links: Vec::new() };
     // Frames of a use that the slot knows are either recorded or over: a header that was torn while
     // a recycled extent was opened is not a use's.
-    let strays: Vec<Stray> =
-        strays.iter().filter(|stray| stray.place.number >= head.next_use).copied().collect();
-    let joined = walk.back_from_top(&strays);
+    let strays = strays.iter().map(|stray| (stray.place.number, stray.place));
+    let strays = strays.filter(|(number, _)| *number >= head.next_use).collect();
+    let mut walk = Walk { recorded, later, strays, next_use: head.next_use, links: Vec::new() };
+    let joined = walk.back_from_top();
     walk.recorded_links(joined, headers);
     let mut links = walk.links;
     links.sort_by_key(|link| link.place.number);
@@ -87,7 +87,7 @@ pub(in crate::strand) fn chain(
         .recorded
         .values()
         .map(|record| Use { number: record.use_number, extent: record.extent });
-    let all = all.chain(walk.later.values().map(place_of));
+    let all = all.chain(walk.later.values().map(place_of)).chain(walk.strays.values().copied());
     let void = all.filter(|place| !counts(place)).collect();
     Chain { links, void, gone, highest_use, highest_start: highest_start.max(head.start) }
 }
@@ -104,7 +104,8 @@ fn recorded_uses(
 ) -> (BTreeMap<u64, ExtentRecord>, Vec<Use>) {
     let mut recorded = BTreeMap::new();
     let mut gone = Vec::new();
-    for record in head.extents.iter().filter(|record| record.state != ExtentState::Free) {
+    let counts = |state| !matches!(state, ExtentState::Free | ExtentState::Fenced);
+    for record in head.extents.iter().filter(|record| counts(record.state)) {
         let header = headers.iter().find(|header| header.extent == record.extent);
         let is_replaced = header.is_some_and(|header| header.use_number > record.use_number);
         let has_header = header.is_some_and(|header| header.use_number == record.use_number);
@@ -126,6 +127,8 @@ struct Walk {
     recorded: BTreeMap<u64, ExtentRecord>,
     /// Uses that began after the slot.
     later: BTreeMap<u64, ExtentHeader>,
+    /// Of those, the ones whose header is damaged.
+    strays: BTreeMap<u64, Use>,
     /// The lowest use that the slot cannot know.
     next_use: u64,
     links: Vec<Link>,
@@ -134,24 +137,14 @@ struct Walk {
 impl Walk {
     /// From the header with the highest start (and use) back to the uses of the slot. Gives what
     /// the oldest link declared about its predecessor, or `None` where nothing later was found.
-    fn back_from_top(&mut self, strays: &[Stray]) -> Option<Joined> {
+    fn back_from_top(&mut self) -> Option<Joined> {
         let by_start = |header: &&ExtentHeader| (header.start, header.use_number);
         let top = self.later.values().max_by_key(by_start).copied();
         let top_use = top.map_or(0, |header| header.use_number);
-        let mut joined = None;
         // A damaged header with frames behind it is above everything: its predecessor is the
         // highest valid one, closed off at an end that its first frame tells.
-        let stray = strays.iter().map(|stray| stray.place).max();
-        if let Some(place) = stray.filter(|place| place.number > top_use) {
-            self.links.push(Link {
-                place,
-                first_sequence: 0,
-                closing: None,
-                record: None,
-                header_is_damaged: true,
-            });
-            joined = Some(Joined::Unknown);
-        }
+        self.links_of_strays(top_use, u64::MAX);
+        let joined = (!self.links.is_empty()).then_some(Joined::Unknown);
         let Some(mut header) = top else { return joined };
         let mut closing = None;
         loop {
@@ -183,15 +176,20 @@ impl Walk {
         }
     }
 
-    /// The link that a header declares. The planted bug takes the header before it instead.
+    /// The link that a header declares. The planted bug follows the use before it instead, whether
+    /// a later start has left that one off the chain or not, up to where this use begins.
     fn predecessor_of(&self, header: &ExtentHeader) -> Option<Predecessor> {
         if !Mutant::HighestStartNotBinding.is_on() {
             return header.predecessor;
         }
         let declared = header.predecessor?;
         let before = self.later.range(..header.use_number).next_back();
-        let Some((_, before)) = before else { return Some(declared) };
-        Some(Predecessor { extent: before.extent, use_number: before.use_number, ..declared })
+        let Some((_, before)) = before.filter(|(number, _)| **number != declared.use_number) else {
+            return Some(declared);
+        };
+        let (extent, use_number) = (before.extent, before.use_number);
+        let closing_end = header.first_sequence - 1;
+        Some(Predecessor { extent, use_number, closing_end, ..declared })
     }
 
     /// The predecessor's own header is damaged. It counts if it may hold frames that the slot does
@@ -205,7 +203,23 @@ impl Walk {
             header_is_damaged: true,
         });
         let before = self.later.range(..predecessor.use_number).next_back();
-        before.map_or(Behind::Slot, |(_, header)| Behind::Later(*header))
+        let before = before.map(|(_, header)| *header);
+        let above = before.map_or(0, |header| header.use_number);
+        self.links_of_strays(above, predecessor.use_number);
+        before.map_or(Behind::Slot, Behind::Later)
+    }
+
+    /// Uses with damaged headers, of which nobody says what they follow: they count, between those
+    /// above and below them, as far as the first frame of their successor knew them durable.
+    fn links_of_strays(&mut self, above: u64, below: u64) {
+        let between = self.strays.range(above + 1..below);
+        self.links.extend(between.map(|(_, place)| Link {
+            place: *place,
+            first_sequence: 0,
+            closing: None,
+            record: None,
+            header_is_damaged: true,
+        }));
     }
 
     /// The uses of the slot that count: all up to the one that the first later use follows.

@@ -2,9 +2,11 @@
 //! where a tail ends that nobody was ever told of. Pure.
 
 use crate::base::Mutant;
+use crate::base::PAGE;
 use crate::strand::Damage;
 use crate::strand::recover::chain::Closing;
 use crate::strand::recover::contents::Contents;
+use crate::strand::recover::contents::FoundFrame;
 
 /// What a use's frames are worth.
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -51,17 +53,20 @@ pub(in crate::strand) fn proven(
     by_frames.max(by_header).max(by_next).max(needs)
 }
 
-/// `first`: the sequence of the use's first frame, 0 if nobody knows.
+/// `first`: the sequence of the use's first frame, 0 if nobody knows. `reach`: bytes behind the last
+/// frame in which the next ones can lie that were in flight with it (R2).
 pub(in crate::strand) fn judge(
     contents: &Contents,
     first: u64,
     closing: Option<Closing>,
     proven: u64,
+    reach: u32,
 ) -> Verdict {
     let mut judging = Judging {
         contents,
         proven,
-        cursor: crate::base::PAGE as u32,
+        reach,
+        cursor: PAGE as u32,
         verdict: Verdict { expected: first, ..Verdict::default() },
     };
     judging.frames(closing.map_or(u64::MAX, |closing| closing.end));
@@ -72,6 +77,7 @@ pub(in crate::strand) fn judge(
 struct Judging<'a> {
     contents: &'a Contents,
     proven: u64,
+    reach: u32,
     /// Behind the last frame that was taken.
     cursor: u32,
     verdict: Verdict,
@@ -84,17 +90,20 @@ impl Judging<'_> {
                 return;
             }
             if self.verdict.expected == 0 {
-                self.verdict.expected = frame.sequence;
+                self.verdict.expected = first_of(frame);
             }
             if frame.sequence < self.verdict.expected {
                 continue;
             }
-            if frame.sequence > self.verdict.expected && !self.is_missing(frame.sequence - 1) {
+            let before = frame.position;
+            if frame.sequence > self.verdict.expected
+                && !self.is_missing(frame.sequence - 1, before)
+            {
                 return;
             }
             if frame.table.is_none() {
                 self.cursor = frame.position;
-                if !self.is_missing(frame.sequence) {
+                if !self.is_missing(frame.sequence, before) {
                     return;
                 }
                 self.cursor = frame.position + frame.bytes;
@@ -113,17 +122,25 @@ impl Judging<'_> {
         }
     }
 
-    /// The expected frame, and all up to `last`, are not there. Says whether that is damage, after
-    /// which replay goes on; else the tail is torn here.
-    fn is_missing(&mut self, last: u64) -> bool {
-        if self.verdict.expected > self.proven {
+    /// The expected frame, and all up to `last`, are not there, before the position `before`. Says
+    /// whether that is damage, after which replay goes on; else the tail is torn here. What nobody
+    /// can read is never a torn tail.
+    fn is_missing(&mut self, last: u64, before: u32) -> bool {
+        let unreadable = self.unreadable_in(self.cursor, before);
+        if self.verdict.expected > self.proven && unreadable.is_none() {
             self.tear(true);
             return false;
         }
-        self.verdict.damage.push((self.cursor, Damage::Frame));
+        let damage = unreadable.map_or(Damage::Frame, |_| Damage::Unreadable);
+        self.verdict.damage.push((unreadable.unwrap_or(self.cursor), damage));
         self.verdict.lost = Some(last);
         self.verdict.expected = last + 1;
         true
+    }
+
+    /// The first page in the range that the device would not read.
+    fn unreadable_in(&self, from: u32, until: u32) -> Option<u32> {
+        self.contents.unreadable.iter().copied().find(|page| (from..until).contains(page))
     }
 
     fn tear(&mut self, was_seen: bool) {
@@ -131,18 +148,19 @@ impl Judging<'_> {
             Some(Torn { sequence: self.verdict.expected, position: self.cursor, was_seen });
     }
 
-    /// What should have followed the last frame. A page that cannot be read is never a torn tail.
+    /// What should have followed the last frame. A page that cannot be read is never a torn tail,
+    /// where a frame could lie at all.
     fn tail(&mut self, closing: Option<Closing>) {
-        let cursor = self.cursor;
-        let mut unreadable = self.contents.unreadable.iter().filter(|page| **page >= cursor);
-        if let Some(page) = unreadable.next() {
-            let end = closing.map_or(u64::MAX, |closing| closing.end);
-            if self.verdict.expected <= end {
-                self.verdict.damage.push((*page, Damage::Unreadable));
-                self.verdict.lost = Some(self.verdict.expected.max(1));
-                self.verdict.torn = None;
-                return;
-            }
+        let end = closing.map_or(u64::MAX, |closing| closing.end);
+        let is_open = end == u64::MAX;
+        let until = if is_open { self.cursor.saturating_add(self.reach) } else { u32::MAX };
+        let page = self.unreadable_in(self.cursor, until);
+        if let Some(page) = page.filter(|_| self.verdict.expected <= end) {
+            let is_known = is_open && self.verdict.expected > 0;
+            self.verdict.damage.push((page, Damage::Unreadable));
+            self.verdict.lost = Some(if is_known { self.verdict.expected } else { end });
+            self.verdict.torn = None;
+            return;
         }
         if self.verdict.torn.is_some() {
             return;
@@ -150,11 +168,18 @@ impl Judging<'_> {
         let end = closing.map_or(u64::MAX, |closing| closing.end).min(self.proven);
         let expected = self.verdict.expected;
         if end != u64::MAX && 0 < expected && expected <= end {
-            self.is_missing(end);
+            self.is_missing(end, u32::MAX);
         }
         let closed_at = closing.map_or(u64::MAX, |closing| closing.end);
         if closed_at != u64::MAX && self.verdict.expected <= closed_at && expected > 0 {
             self.tear(false);
         }
     }
+}
+
+/// The first sequence of a use whose header is damaged, by its first frame that is left. One that
+/// does not lie at the front is not the first.
+fn first_of(frame: &FoundFrame) -> u64 {
+    let is_first = frame.position as usize == PAGE;
+    if is_first { frame.sequence } else { frame.sequence.saturating_sub(1).max(1) }
 }

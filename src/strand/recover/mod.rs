@@ -42,6 +42,7 @@ use crate::strand::ops::Purpose;
 use crate::strand::recover::chain::Chain;
 use crate::strand::recover::chain::Stray;
 use crate::strand::recover::slots::SlotReader;
+use crate::strand::recover::strays::Headless;
 use crate::strand::recover::strays::StrayReader;
 
 pub(super) use crate::strand::recover::contents::Contents;
@@ -49,6 +50,10 @@ pub(super) use crate::strand::recover::contents::UseReader;
 
 /// Ops of recovery in flight at once: enough to keep a device busy with headers.
 const IN_FLIGHT_MAX: usize = 64;
+
+/// A read of recovery that fails is tried so often: what it would say otherwise is that something
+/// was lost.
+const READ_TRIES: u8 = 3;
 
 /// What recovery waits for.
 enum Step {
@@ -68,11 +73,15 @@ pub(super) struct Recovery {
     /// Ops of this step that are still to be issued.
     todo: VecDeque<Op>,
     in_flight: BTreeMap<Token, Op>,
+    /// How often reads have failed, by where they began and how long they are.
+    failed: BTreeMap<(File, u64, u32), u8>,
     head: CheckpointHead,
     headers: Vec<ExtentHeader>,
-    /// Extents without a valid header, that are not empty either.
-    headless: Vec<ExtentId>,
+    /// Extents without a valid header.
+    headless: Vec<(ExtentId, Headless)>,
     strays: Vec<Stray>,
+    /// Extents without a valid header in which a page, too, could not be read.
+    unreadable: Vec<(ExtentId, u32)>,
     chain: Chain,
     /// The link whose contents are read.
     reading: usize,
@@ -86,14 +95,29 @@ impl Recovery {
             listing: Listing::default(),
             todo: VecDeque::new(),
             in_flight: BTreeMap::new(),
+            failed: BTreeMap::new(),
             head: CheckpointHead::default(),
             headers: Vec::new(),
             headless: Vec::new(),
             strays: Vec::new(),
+            unreadable: Vec::new(),
             chain: Chain::default(),
             reading: 0,
             contents: BTreeMap::new(),
         }
+    }
+
+    fn tries_again(&mut self, op: &Op, outcome: &Outcome) -> bool {
+        let (Op::Read { file, position, bytes }, Outcome::Failed(_)) = (op, outcome) else {
+            return false;
+        };
+        let failed = self.failed.entry((*file, *position, *bytes)).or_default();
+        *failed += 1;
+        let tries_again = *failed < READ_TRIES;
+        if tries_again {
+            self.todo.push_back(op.clone());
+        }
+        tries_again
     }
 
     pub(super) fn listed_indexes(&self) -> impl Iterator<Item = IndexId> + '_ {
@@ -132,6 +156,10 @@ impl Strand {
             return;
         };
         let op = recovery.in_flight.remove(&token).expect("recovery issued what ended");
+        if recovery.tries_again(&op, &outcome) {
+            self.recover_on(recovery, out);
+            return;
+        }
         if let Err(fatal) = self.recovery_took(&mut recovery, &op, outcome) {
             self.phase = Phase::Recovering(recovery);
             self.fail(fatal, out);
@@ -212,6 +240,7 @@ impl Strand {
                     recovery.todo.push_back(op);
                 } else {
                     recovery.strays.extend(reader.found());
+                    recovery.unreadable.extend(reader.unreadable());
                     return Ok(self.search_headless(recovery));
                 }
             }
@@ -284,12 +313,14 @@ impl Strand {
             Ok(header) if header.extent == extent && header.strand == self.identity.strand => {
                 recovery.headers.push(header);
             }
-            Err(HeaderFault::Zeros) => {}
+            Err(HeaderFault::Zeros) => recovery.headless.push((extent, Headless::Blank)),
             Err(HeaderFault::Version(version)) => {
                 let what = format!("extent {} is of format {version}", extent.0);
                 return Err(Fatal::Unrecoverable { what });
             }
-            Ok(_) | Err(HeaderFault::Damaged) => recovery.headless.push(extent),
+            Ok(_) | Err(HeaderFault::Damaged) => {
+                recovery.headless.push((extent, Headless::Damaged));
+            }
         }
         Ok(())
     }
@@ -297,13 +328,13 @@ impl Strand {
     /// R5: an extent whose header is bad is free only if no frame in it has a use above all known.
     /// `false`: all are searched, and no use has to be read.
     fn search_headless(&mut self, recovery: &mut Recovery) -> bool {
-        let Some(extent) = recovery.headless.pop() else {
+        let Some((extent, why)) = recovery.headless.pop() else {
             recovery.headers.sort_by_key(|header| header.extent);
             recovery.chain = chain::chain(&recovery.head, &recovery.headers, &recovery.strays);
             recovery.reading = usize::MAX;
             return self.next_use_reader(recovery);
         };
-        let reader = StrayReader::new(self.identity, extent, self.config.extent_bytes);
+        let reader = StrayReader::new(self.identity, extent, self.config.extent_bytes, why);
         recovery.step = Step::Strays(reader);
         true
     }

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use crate::base::Mutant;
 use crate::base::Now;
-use crate::base::Offset;
+use crate::base::PAGE;
 use crate::base::PartitionId;
 use crate::log::Log;
 use crate::strand::Damage;
@@ -18,7 +18,9 @@ use crate::strand::Notice;
 use crate::strand::Output;
 use crate::strand::Predecessor;
 use crate::strand::Truncation;
+use crate::strand::checkpoint::ExtentRecord;
 use crate::strand::checkpoint::ExtentState;
+use crate::strand::config::IN_FLIGHT_LIMIT;
 use crate::strand::extents::Extent;
 use crate::strand::extents::Life;
 use crate::strand::extents::Live;
@@ -35,8 +37,9 @@ use crate::strand::recover::contents::FoundFrame;
 use crate::strand::recover::judge;
 use crate::strand::writing::FOOTERS_MISSING_MAX;
 
-/// R11: how far ends are advanced where a table was lost. More than a lost frame can have held.
-const LOST_OFFSETS: Offset = 1 << 32;
+/// Use numbers that are left out when an extent cannot be read: far more than a process can have
+/// begun and left no other trace of.
+const HIDDEN_USES: u64 = 1 << 16;
 
 /// What is gathered over all uses.
 struct Replay {
@@ -80,6 +83,9 @@ impl Strand {
         for (extent, _) in &recovery.listing.extents {
             self.extents.insert(*extent, Extent::new(Life::Ready));
         }
+        let is_fenced = |record: &&ExtentRecord| record.state == ExtentState::Fenced;
+        let fenced = head.extents.iter().filter(is_fenced).map(|record| record.extent);
+        let fenced: Vec<ExtentId> = fenced.collect();
         for truncation in head.truncations {
             self.space.truncated(truncation);
         }
@@ -91,6 +97,7 @@ impl Strand {
         for number in 0..recovery.chain.links.len() {
             self.replay_link(&mut recovery, number, head.needs, &mut replay, out);
         }
+        self.fence_unreadable(&recovery, &fenced, &mut replay, out);
         for place in &recovery.chain.gone {
             report(place.extent, 0, None, Damage::Header, out);
             replay.is_damaged = true;
@@ -102,6 +109,34 @@ impl Strand {
         self.resume(now, &recovery, &replay, out);
     }
 
+    /// R5, R10: an extent without a header may be the newest use, and where a page of it cannot be
+    /// read nobody can tell. What it held is counted as lost, once: `known` are those that an
+    /// earlier start fenced.
+    fn fence_unreadable(
+        &mut self,
+        recovery: &Recovery,
+        known: &[ExtentId],
+        replay: &mut Replay,
+        out: &mut Output,
+    ) {
+        for (extent, position) in &recovery.unreadable {
+            // A use that counts was judged with its pages.
+            if recovery.chain.links.iter().any(|link| link.place.extent == *extent) {
+                continue;
+            }
+            self.extents.insert(*extent, Extent::new(Life::Fenced));
+            report(*extent, *position, None, Damage::Unreadable, out);
+            if known.contains(extent) {
+                continue;
+            }
+            replay.is_damaged = true;
+            replay.lost = Some(u64::MAX);
+            // Numbers that may be in there are not given again, should it be readable later.
+            replay.highest_sequence += u64::from(self.config.extent_bytes) / PAGE as u64;
+            self.extents.note_use(recovery.chain.highest_use + HIDDEN_USES);
+        }
+    }
+
     /// Entries may be taken in from here on.
     fn resume(&mut self, now: Now, recovery: &Recovery, replay: &Replay, out: &mut Output) {
         let chain = &recovery.chain;
@@ -110,16 +145,12 @@ impl Strand {
         let proven = replay.last.map_or(0, |last| last.closing_end);
         // Frames that were in flight when the last process died may hold any of the next K.
         let seen = replay.highest_sequence.max(proven);
-        let first = seen + u64::from(self.config.in_flight_max) + 1;
+        let first = seen + u64::from(IN_FLIGHT_LIMIT) + 1;
         self.commit.resume(proven, replay.saved, first, self.extents.highest_use() + 1);
         self.predecessor = replay.last;
         self.phase = Phase::Running;
         self.capture_first(now);
-        if let Some(lost) = replay.lost
-            && !Mutant::OffsetsReusedAfterDamage.is_on()
-        {
-            self.advance_ends(lost, &replay.told);
-        }
+        self.say_ready(replay.lost, &replay.told, out);
         if replay.is_damaged {
             self.space.hold_until(self.commit.newest_sequence());
         }
@@ -130,23 +161,7 @@ impl Strand {
         self.space.changed(self.newest_use());
         self.look_for_uses();
         self.retire_orphans(recovery);
-        out.notices.push(Notice::Ready);
         self.prepare(now, out);
-    }
-
-    /// R11: offsets that a lost table may have given are never given again.
-    fn advance_ends(&mut self, lost: u64, told: &BTreeMap<PartitionId, u64>) {
-        let is_open = |partition: &PartitionId| told.get(partition).copied().unwrap_or(0) <= lost;
-        let open: Vec<(PartitionId, Offset)> = self
-            .logs
-            .iter()
-            .filter(|(partition, _)| is_open(partition))
-            .map(|(partition, log)| (*partition, log.end()))
-            .collect();
-        for (partition, from) in open {
-            let to = from.saturating_add(LOST_OFFSETS);
-            self.push(partition, Entry::Lost { partition, from, to }, bytes::Bytes::new());
-        }
     }
 
     fn replay_link(
@@ -192,7 +207,8 @@ impl Strand {
         self.extents.insert(link.place.extent, extent);
         let proven = judge::proven(&contents, closing, needs, next_has_frames);
         match contents.footer {
-            Some(footer) if closing.is_some_and(|of| of.end == footer.last_sequence) => {
+            // Without a closing end the footer itself is one: it was written after the `Seal`.
+            Some(footer) if closing.is_none_or(|of| of.end == footer.last_sequence) => {
                 self.replay_footer(&link, footer, replay);
             }
             // An earlier start dropped the torn tail and wrote the footer of what was left; the
@@ -204,6 +220,11 @@ impl Strand {
             {
                 self.replay_footer(&link, footer, replay);
                 replay.is_torn = true;
+            }
+            // An earlier start counted what lies behind as lost, and wrote the footer of the rest.
+            Some(footer) if closing.is_some_and(|of| of.end > footer.last_sequence) => {
+                let end = closing.map_or(0, |of| of.end);
+                self.replay_cut_footer(&link, footer, end, replay, out);
             }
             _ => self.replay_frames(&link, contents, closing, proven, replay, out),
         }
@@ -261,6 +282,29 @@ impl Strand {
         replay.end_at(link, footer.last_sequence);
     }
 
+    fn replay_cut_footer(
+        &mut self,
+        link: &Link,
+        footer: FoundFooter,
+        end: u64,
+        replay: &mut Replay,
+        out: &mut Output,
+    ) {
+        let position = PAGE as u64 + footer.used_bytes;
+        // The slot holds what was made of it.
+        let is_settled = end < replay.from;
+        if !is_settled {
+            report(link.place.extent, position as u32, None, Damage::Frame, out);
+            replay.is_damaged = true;
+            replay.lost = replay.lost.max(Some(end));
+        }
+        self.replay_footer(link, footer, replay);
+        let extent = self.extents.used_mut(link.place.number).expect("it was just inserted");
+        extent.last_sequence = end;
+        replay.highest_sequence = replay.highest_sequence.max(end);
+        replay.end_at(link, end);
+    }
+
     fn replay_frames(
         &mut self,
         link: &Link,
@@ -270,7 +314,8 @@ impl Strand {
         replay: &mut Replay,
         out: &mut Output,
     ) {
-        let verdict = judge::judge(&contents, link.first_sequence, closing, proven);
+        let reach = u32::from(self.config.in_flight_max) * self.config.frame_bytes_max;
+        let verdict = judge::judge(&contents, link.first_sequence, closing, proven, reach);
         let extent = link.place.extent;
         let is_damaged = !verdict.damage.is_empty();
         for (position, damage) in &verdict.damage {
@@ -305,7 +350,8 @@ impl Strand {
         replay.highest_sequence = replay.highest_sequence.max(last);
         replay.end_at(link, last);
         if !ledger.is_empty() && ledger.has_room(self.config.extent_bytes) {
-            self.footers.push_back(ledger);
+            let footers = if is_damaged { &mut self.lost.footers } else { &mut self.footers };
+            footers.push_back(ledger);
         }
     }
 
@@ -369,7 +415,7 @@ impl Replay {
 /// before it as durable (R4).
 fn closed_by_first_frame(next: &Contents) -> Option<Closing> {
     let first = next.frames.first()?;
-    let is_first = first.position as usize == crate::base::PAGE;
+    let is_first = first.position as usize == PAGE;
     is_first.then_some(Closing { end: first.proven, proven: first.proven })
 }
 

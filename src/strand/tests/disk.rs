@@ -2,6 +2,7 @@
 //! to unsynced writes is the simulator's matter; here a write is done or not done.
 
 use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 use std::collections::VecDeque;
 
 use crate::base::HeapPool;
@@ -31,6 +32,10 @@ pub(super) struct Disk {
     pub bends_slots: bool,
     /// Neither a slot nor an index file finds room.
     pub is_full: bool,
+    /// Pages, by their file and position, that answer with an error.
+    pub unreadable: BTreeSet<(File, u64)>,
+    /// A slot that never holds what is written into it.
+    pub bent: Option<Slot>,
 }
 
 impl Disk {
@@ -42,6 +47,9 @@ impl Disk {
             }
             Op::Lock { .. } => Outcome::Locked,
             Op::Flush => Outcome::Flushed,
+            Op::Read { file, position, bytes } if self.fails(file, position, bytes) => {
+                Outcome::Failed(IoFailure::Os(5))
+            }
             Op::Read { file, position, bytes } => {
                 let Some(held) = self.files.get(&file) else {
                     return Outcome::Failed(IoFailure::Missing);
@@ -54,7 +62,8 @@ impl Disk {
                 let held = self.files.get_mut(&file).expect("a file that exists is written");
                 let start = position as usize;
                 held[start..start + data.len()].copy_from_slice(data.bytes());
-                if self.bends_slots && matches!(file, File::Slot(_)) {
+                let is_bent = self.bent.is_some_and(|slot| file == File::Slot(slot));
+                if is_bent || self.bends_slots && matches!(file, File::Slot(_)) {
                     held[start] ^= 1;
                 }
                 Outcome::Written
@@ -84,6 +93,11 @@ impl Disk {
                 Outcome::Removed
             }
         }
+    }
+
+    fn fails(&self, file: File, position: u64, bytes: u32) -> bool {
+        let range = (file, position)..(file, position + u64::from(bytes));
+        self.unreadable.range(range).next().is_some()
     }
 
     fn list(&self) -> Listing {
@@ -131,6 +145,13 @@ pub(super) fn identity() -> StrandIdentity {
 
 impl Bench {
     pub(super) fn start(config: StrandConfig, disk: Disk) -> Self {
+        let mut bench = Self::begin(config, disk);
+        bench.run();
+        bench
+    }
+
+    /// Starts, and carries nothing out.
+    pub(super) fn begin(config: StrandConfig, disk: Disk) -> Self {
         let mut bench = Self {
             strand: Strand::new(config, identity()),
             disk,
@@ -140,7 +161,6 @@ impl Bench {
             now: Now { mono_us: 1_000_000, wall_ms: 1_700_000_000_000 },
         };
         bench.strand.start(bench.now, &mut bench.out);
-        bench.run();
         bench
     }
 

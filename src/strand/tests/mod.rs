@@ -1,6 +1,7 @@
 //! The strand over a disk in memory.
 
 mod aging;
+mod damage;
 mod disk;
 mod recovering;
 mod space;

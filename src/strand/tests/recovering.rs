@@ -18,7 +18,7 @@ use crate::strand::extents::Extent;
 use crate::strand::extents::Life;
 
 /// All runs stay in memory, where a test can compare them.
-fn config() -> StrandConfig {
+pub(super) fn config() -> StrandConfig {
     StrandConfig {
         index_extents: 1000,
         index_runs_max: 1 << 20,
@@ -27,23 +27,23 @@ fn config() -> StrandConfig {
     }
 }
 
-fn fresh() -> Bench {
+pub(super) fn fresh() -> Bench {
     Bench::start(config(), Disk::default())
 }
 
 /// What a start must find again.
-fn state(bench: &Bench) -> (Vec<(PartitionId, LogImage)>, Vec<PlacedRun>) {
+pub(super) fn state(bench: &Bench) -> (Vec<(PartitionId, LogImage)>, Vec<PlacedRun>) {
     let logs = bench.strand.logs().map(|(partition, log)| (partition, log.image())).collect();
     (logs, bench.strand.runs.iter().copied().collect())
 }
 
-fn restarted(bench: Bench) -> Bench {
+pub(super) fn restarted(bench: Bench) -> Bench {
     let next = bench.restart(config());
     assert!(next.is_ready(), "{:?}", next.notices);
     next
 }
 
-fn damage(bench: &Bench) -> Vec<Damage> {
+pub(super) fn damage(bench: &Bench) -> Vec<Damage> {
     let of = |notice: &Notice| match notice {
         Notice::Damage(report) => Some(report.damage),
         _ => None,
@@ -56,7 +56,7 @@ fn has_torn_tail(bench: &Bench) -> bool {
 }
 
 /// Writes to several partitions over several extents, each frame durable.
-fn write_some(bench: &mut Bench, frames: u64) {
+pub(super) fn write_some(bench: &mut Bench, frames: u64) {
     for number in 0..frames {
         produce(&mut bench.strand, number % 3, 1000 + number as usize).unwrap();
         produce(&mut bench.strand, number % 2, 500).unwrap();
@@ -65,7 +65,7 @@ fn write_some(bench: &mut Bench, frames: u64) {
 }
 
 /// Where the frames of an extent begin, in order.
-fn frames_of(bench: &Bench, extent: u32) -> Vec<usize> {
+pub(super) fn frames_of(bench: &Bench, extent: u32) -> Vec<usize> {
     let bytes = &bench.disk.files[&File::Extent(crate::strand::ExtentId(extent))];
     let begins = |at: &usize| bytes[*at..*at + 4] == *b"SLfr";
     (PAGE..bytes.len()).step_by(PAGE).filter(begins).collect()
@@ -179,10 +179,15 @@ fn offsets_of_a_lost_table_are_never_given_again() {
     bench.run();
     let mut bench = restarted(bench);
     assert!(bench.strand.log(PartitionId(7)).is_none(), "its only frame is lost");
+    assert!(bench.strand.wants_partitions());
+    let named = bench.strand.name_partitions([PartitionId(2), PartitionId(7)]);
+    assert_eq!(named.len(), 1, "the other one is known");
+    assert_eq!(bench.strand.log(PartitionId(7)).unwrap().end(), 1 << 32, "R11");
     assert_eq!(bench.strand.log(PartitionId(2)).unwrap().end(), end + 1);
     write_some(&mut bench, 1);
     let bench = restarted(bench);
     assert_eq!(damage(&bench), vec![], "it is settled");
+    assert_eq!(bench.strand.log(PartitionId(7)).unwrap().end(), 1 << 32, "R11");
 }
 
 #[test]
@@ -198,6 +203,7 @@ fn partitions_without_a_later_append_get_their_end_advanced() {
     assert_eq!(bench.strand.log(PartitionId(9)).unwrap().end(), (1 << 32) + 1, "R11");
     let other = bench.strand.log(PartitionId(0)).unwrap().end();
     assert!(other < 1 << 32, "it has a later append");
+    assert_eq!(bench.strand.figures().checkpoints, 0, "not before metadata has named partitions");
     let bench = restarted(bench);
     assert_eq!(bench.strand.log(PartitionId(9)).unwrap().end(), (1 << 32) + 1, "once");
 }

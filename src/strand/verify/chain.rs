@@ -57,8 +57,13 @@ impl Verifier<'_> {
                     self.check_header(*extent, *bytes, &header);
                     headers.insert(*extent, header);
                 }
-                Err(HeaderFault::Zeros) => {}
-                Err(fault) => bad.push((*extent, fault, self.highest_use_in(*extent, &file))),
+                Err(fault) => {
+                    let use_in_frames = self.highest_use_in(*extent, &file);
+                    // Never used, as far as anyone can see.
+                    if fault != HeaderFault::Zeros || use_in_frames.is_some() {
+                        bad.push((*extent, fault, use_in_frames));
+                    }
+                }
             }
         }
         let named = self.checkpoint.extents.iter().map(|record| record.use_number);

@@ -3,6 +3,7 @@ use super::chain;
 use crate::base::StrandId;
 use crate::strand::ExtentHeader;
 use crate::strand::ExtentId;
+use crate::strand::Predecessor;
 use crate::strand::Use;
 use crate::strand::checkpoint::CheckpointHead;
 use crate::strand::checkpoint::ExtentRecord;
@@ -50,6 +51,24 @@ fn a_use_that_was_given_back_does_not_count_because_the_next_header_is_torn() {
     let places: Vec<Use> = chain.links.iter().map(|link| link.place).collect();
     assert_eq!(places, vec![place(5, 0)]);
     assert!(!chain.links[0].header_is_damaged);
+}
+
+#[test]
+fn every_use_without_a_header_above_the_chain_or_within_it_counts() {
+    let mut top = header(place(9, 4));
+    top.predecessor =
+        Some(Predecessor { extent: ExtentId(3), use_number: 8, closing_end: 89, proven: 89 });
+    let strays = [6, 7, 8, 10, 11].map(|number| Stray { place: place(number, number as u32 - 5) });
+    let chain = chain(&head(), &[header(place(5, 0)), top], &strays);
+    let numbers: Vec<u64> = chain.links.iter().map(|link| link.place.number).collect();
+    assert_eq!(numbers, vec![5, 6, 7, 8, 9, 10, 11]);
+    let closed: Vec<u64> = chain
+        .links
+        .iter()
+        .filter(|link| link.closing.is_some())
+        .map(|it| it.place.number)
+        .collect();
+    assert_eq!(closed, vec![5, 8], "the slot closed one, a header the other");
 }
 
 #[test]
