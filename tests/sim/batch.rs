@@ -87,6 +87,11 @@ pub fn stamp_of(bytes: &[u8]) -> (BatchCrc, Offset, LeaderEpoch, usize) {
     (crc_of(bytes), base, epoch, 12 + length as usize)
 }
 
+/// Offset of the batch's last record less its base offset.
+pub fn last_delta_of(batch: &[u8]) -> Offset {
+    Offset::from(i32::from_be_bytes(batch[23..27].try_into().expect("four bytes")))
+}
+
 pub fn crc_of(batch: &[u8]) -> BatchCrc {
     u32::from_be_bytes(batch[CRC_AT..CRC_FROM].try_into().expect("four bytes"))
 }

@@ -8,9 +8,11 @@
 //! | failed or short write | by a stop and a restart (R7) | `Fatal::WriteFailed` |
 //! | failed read | in recovery by a stop and a restart; later by refusing that read | `Damage`, `Fatal::Unrecoverable` |
 //! | a bit of a batch, a sector of a batch | all but that run (R21) | `Damage` |
-//! | a bit of a frame's header or table | all but that frame; offsets are not reused (R11) | `Damage` |
-//! | a bit of an extent's header, footer, or an index file | wholly, or fenced | `Damage` |
-//! | one slot unreadable | wholly, from the other one (R10, R13) | nothing |
+//! | a bit of a frame's header or table, any sector of a frame | all but that frame; offsets are not reused (R11) | `Damage` |
+//! | anything of the last frame, before another one proves it (R6) | all but what it and those behind it hold | a torn tail |
+//! | a bit of an extent's header, footer, or an index file; a header's page zeroed | wholly, or fenced | `Damage` |
+//! | a slot is not written as it was said to be | wholly: it does not read back (section 1, Checkpoint) | `Damage` |
+//! | one slot unreadable | wholly, from the other one (R10, R13) | `Damage` |
 //! | both slots unreadable | by a stop that frees nothing (R14) | `Fatal::Unrecoverable` |
 
 use std::collections::BTreeSet;
@@ -23,6 +25,14 @@ use strandlog::strand::IoFailure;
 use strandlog::strand::Outcome;
 
 use crate::batch::BatchCrc;
+
+/// Stands for frames that nobody wrote, in a page that nobody can read.
+const NO_FRAME: u64 = u64::MAX - 1;
+
+/// Whether it stands for frames that nobody wrote.
+pub fn is_no_frame(sequence: u64) -> bool {
+    sequence > u64::MAX / 2
+}
 
 /// What a piece of rot hit.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -51,6 +61,8 @@ pub struct Faults {
     /// Batches that may answer with an error or be lost: those that were hit, and their
     /// neighbours in the same run or frame.
     pub fenced: BTreeSet<BatchCrc>,
+    /// Frames that were hit: what they held may be gone with their tables (R11).
+    pub frames: Vec<u64>,
     /// Files in which something was damaged.
     pub damaged: BTreeSet<File>,
     /// In this life of the process.
@@ -59,6 +71,8 @@ pub struct Faults {
     pub reported: u64,
     /// The process before this one stopped in good order.
     pub clean: bool,
+    /// Tables may have been hit, so that whole frames may be gone (R11).
+    pub may_lose: bool,
     /// Both slots were made unreadable.
     pub no_slot: bool,
 }
@@ -112,8 +126,14 @@ impl Faults {
         self.read_failed || index || self.fenced.contains(&crc)
     }
 
-    /// Whether a table or an extent's header was hit, so that whole frames may be gone (R11).
-    pub fn may_lose(&self) -> bool {
-        self.hit.iter().any(|target| !matches!(target, Target::Batch { .. }))
+    /// Something rots. A batch of which a bit flips is fenced and nothing more; anything else may
+    /// take the table of its frame along, and a page that nobody can read may have held any (R10).
+    pub fn on_rot(&mut self, file: File, target: Target, is_unreadable: bool) {
+        if is_unreadable {
+            self.frames.push(NO_FRAME - self.hit.len() as u64);
+        }
+        self.may_lose |= is_unreadable || !matches!(target, Target::Batch { .. });
+        self.damaged.insert(file);
+        self.hit.push(target);
     }
 }

@@ -20,6 +20,7 @@ mod reading;
 mod recovery;
 mod rot;
 mod seeds;
+mod shard;
 mod watch;
 mod workload;
 mod world;

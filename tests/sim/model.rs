@@ -7,6 +7,7 @@
 use std::collections::BTreeMap;
 use std::collections::BTreeSet;
 use std::collections::VecDeque;
+use std::rc::Rc;
 
 use strandlog::base::LeaderEpoch;
 use strandlog::base::Offset;
@@ -17,6 +18,9 @@ use strandlog::strand::Entry;
 use strandlog::strand::EntryId;
 
 use crate::batch::BatchCrc;
+
+/// Offsets that a lost table takes (R11).
+const LOST_OFFSETS: Offset = 1 << 32;
 
 /// One partition's log.
 #[derive(Clone, Default)]
@@ -39,8 +43,12 @@ impl Partition {
         self.log.apply(id, entry);
         match entry {
             Entry::Append(append) => {
-                assert_eq!(append.base_offset, self.end, "the workload appends at the end");
-                self.end = append.end();
+                if append.base_offset > self.end {
+                    self.lost.push((self.end, append.base_offset));
+                }
+                // A truncation was lost with its frame (R11).
+                self.batches.split_off(&append.base_offset);
+                self.end = self.end.max(append.end());
                 let first = self.appended.insert(append.crc);
                 assert!(first, "the batch at {} is there twice", append.base_offset);
                 self.batches.insert(append.base_offset, *append);
@@ -49,16 +57,17 @@ impl Partition {
                 for (_, cut) in self.batches.split_off(to) {
                     self.appended.remove(&cut.crc);
                 }
-                self.end = *to;
+                self.end = self.end.min(*to);
             }
             Entry::LogStart { to, .. } => {
                 self.start = self.start.max(*to);
+                self.end = self.end.max(*to);
                 let start = self.start;
                 self.batches.retain(|_, batch| batch.end() > start);
             }
             Entry::Lost { from, to, .. } => {
                 self.lost.push((*from, *to));
-                self.end = *to;
+                self.end = self.end.max(*to);
             }
             _ => {}
         }
@@ -104,6 +113,30 @@ impl State {
         self.partitions.entry(partition).or_default().apply(id, entry);
     }
 
+    /// The state after `entries`, with the frame of each, if no table up to `lost` that is not
+    /// among them could be read: where a partition was not told its end later, it is advanced
+    /// (R11). Gives what that adds.
+    pub fn after_loss(entries: &[(u64, Entry)], lost: u64) -> (Self, Vec<Entry>) {
+        let mut state = Self::default();
+        let mut told = BTreeMap::new();
+        for (sequence, entry) in entries {
+            state.apply(entry);
+            if matches!(entry, Entry::Append(_) | Entry::Truncate { .. } | Entry::Lost { .. }) {
+                told.insert(partition_of(entry), *sequence);
+            }
+        }
+        let is_open = |id: &&PartitionId| told.get(*id).is_none_or(|told| *told <= lost);
+        let open: Vec<PartitionId> = state.partitions.keys().filter(is_open).copied().collect();
+        let mut added = Vec::new();
+        for partition in open.into_iter().filter(|_| lost > 0) {
+            let from = state.partitions[&partition].end;
+            let entry = Entry::Lost { partition, from, to: from + LOST_OFFSETS };
+            state.apply(&entry);
+            added.push(entry);
+        }
+        (state, added)
+    }
+
     /// Live bytes of all partitions.
     pub fn live_bytes(&self) -> u64 {
         self.partitions.values().map(Partition::live_bytes).sum()
@@ -133,6 +166,8 @@ pub fn partition_of(entry: &Entry) -> PartitionId {
 #[derive(Clone, Default)]
 pub struct Model {
     pub committed: State,
+    /// What `committed` is made of: every fact with the frame that held it.
+    history: Rc<Vec<(u64, Entry)>>,
     pub pending: VecDeque<(u64, Entry)>,
     /// The newest state: `committed` and all of `pending`.
     pub newest: State,
@@ -146,6 +181,10 @@ impl Model {
         let last = self.pending.back().map_or(self.durable, |(sequence, _)| *sequence);
         assert!(sequence >= last, "frames are filled in order: {sequence} after {last}");
         assert!(sequence > self.durable, "frame {sequence} took a fact and is durable already");
+        if let Entry::Append(append) = &entry {
+            let end = self.newest.partitions.get(&append.partition).map_or(0, |it| it.end);
+            assert_eq!(append.base_offset, end, "the workload appends at the end");
+        }
         self.newest.apply(&entry);
         self.pending.push_back((sequence, entry));
     }
@@ -155,8 +194,9 @@ impl Model {
         assert!(sequence >= self.durable, "the durable end went back to {sequence}");
         self.durable = sequence;
         let mut entries = Vec::new();
-        while let Some((_, entry)) = self.pending.pop_front_if(|(at, _)| *at <= sequence) {
+        while let Some((at, entry)) = self.pending.pop_front_if(|(at, _)| *at <= sequence) {
             self.committed.apply(&entry);
+            Rc::make_mut(&mut self.history).push((at, entry.clone()));
             entries.push(entry);
         }
         entries
@@ -177,8 +217,26 @@ impl Model {
         candidates
     }
 
-    /// After a restart the store is in `state`: what is there stays, the rest never happened.
-    pub fn recover(&mut self, state: State, durable: u64) {
+    /// All facts, those that are not durable included, each with its frame.
+    pub fn facts(&self) -> Vec<(u64, Entry)> {
+        self.history.iter().chain(self.pending.iter()).cloned().collect()
+    }
+
+    /// The store came back with the first `pending` of the facts that were not durable.
+    pub fn keep_pending(&mut self, pending: usize, state: State, durable: u64) {
+        let kept = self.pending.drain(..pending).collect::<Vec<_>>();
+        Rc::make_mut(&mut self.history).extend(kept);
+        self.recover(state, durable);
+    }
+
+    /// The store came back with these facts after damage.
+    pub fn keep_facts(&mut self, facts: Vec<(u64, Entry)>, state: State, durable: u64) {
+        self.history = Rc::new(facts);
+        self.recover(state, durable);
+    }
+
+    /// What is there stays, the rest never happened.
+    fn recover(&mut self, state: State, durable: u64) {
         self.committed = state;
         self.newest = self.committed.clone();
         self.pending.clear();

@@ -49,6 +49,8 @@ pub struct Options {
     pub rot_one_in: u64,
     /// One of the two slots is made unreadable, once in so many crashes.
     pub slot_rot_one_in: u64,
+    /// A fork of the world loses both of them, once in so many crashes.
+    pub no_slot_one_in: u64,
 }
 
 /// Kinds of seeds, in turn.
@@ -82,7 +84,7 @@ impl Options {
         let mut rng = Rng::new(seed).fork(0x0b71);
         let mut options = Self::chaos(seed, &mut rng);
         match Kind::of(seed) {
-            Kind::Chaos => {}
+            Kind::Chaos => options.bend(&mut rng),
             Kind::Aged => options.age(&mut rng),
             Kind::Restarts => options.restart(&mut rng),
             Kind::Rot => options.rot(&mut rng),
@@ -131,6 +133,7 @@ impl Options {
             fill_percent: pick(rng, &[30, 60]),
             rot_one_in: 0,
             slot_rot_one_in: pick(rng, &[0, 4]),
+            no_slot_one_in: 0,
         }
     }
 
@@ -154,6 +157,11 @@ impl Options {
         self.move_start = 2;
         self.probe_one_in = 25;
         self.giant_one_in = 0;
+    }
+
+    fn bend(&mut self, rng: &mut Rng) {
+        self.disk.bent_slot_one_in = pick(rng, &[0, 0, 3, 20]);
+        self.no_slot_one_in = 3;
     }
 
     fn restart(&mut self, rng: &mut Rng) {
@@ -197,6 +205,7 @@ impl Options {
     fn fail(&mut self, rng: &mut Rng) {
         self.disk.bad_write_one_in = pick(rng, &[0, 60, 200]);
         self.disk.bad_read_one_in = pick(rng, &[0, 100, 400]);
+        self.disk.bent_slot_one_in = pick(rng, &[0, 10]);
         self.lives = 6;
         self.probe_one_in = 0;
     }

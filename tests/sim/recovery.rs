@@ -3,9 +3,11 @@
 use strandlog::base::PartitionId;
 use strandlog::base::Rng;
 use strandlog::log::LogImage;
+use strandlog::strand::Entry;
 use strandlog::strand::EntryId;
 use strandlog::strand::Strand;
 
+use crate::faults::is_no_frame;
 use crate::model::Partition;
 use crate::model::State;
 use crate::options::Ending;
@@ -98,6 +100,7 @@ impl World {
         let options = self.disk.options_mut();
         options.bad_read_one_in = 0;
         options.bad_write_one_in = 0;
+        options.bent_slot_one_in = 0;
         options.capacity = u64::MAX;
     }
 
@@ -105,65 +108,93 @@ impl World {
     /// holds it to it from here on, for what is served once must be there for ever (R9).
     pub fn adopt(&mut self) {
         self.watch.on_ready(&self.disk, &self.batches);
-        let strand = &self.process.as_ref().expect("a ready process").strand;
         let mut candidates = self.model.candidates();
         candidates.reverse();
         let mut differences = Vec::new();
-        let mut found = None;
         for (survived, state) in candidates {
-            match difference(strand, &state) {
-                None => {
-                    found = Some(state);
-                    break;
-                }
-                Some(difference) => differences.push(format!("with {survived}: {difference}")),
-            }
+            let strand = &self.process().strand;
+            let Some(difference) = difference(strand, &state) else {
+                let durable = strand.durable();
+                self.model.keep_pending(survived, state, durable);
+                return self.adopted();
+            };
+            differences.push(format!("with {survived}: {difference}"));
         }
-        let state = found.or_else(|| self.reconcile());
-        let Some(state) = state else {
+        if let Err(without) = self.adopt_with_losses() {
             panic!(
-                "the store came back in a state that it never promised and never was in, \
-                 {} facts pending; {}",
+                "the store came back in a state that it never promised and never was in, {} \
+                 facts pending; {}; without frames {:?}: {without}",
                 self.model.pending.len(),
-                differences.join("; ")
+                differences.join("; "),
+                self.faults.frames
             );
-        };
-        let durable = self.process().strand.durable();
-        self.model.recover(state, durable);
-        self.digest.add(&[0x52, durable, self.model.committed.partitions.len() as u64]);
+        }
+        self.adopted();
     }
 
-    /// After damage that may take whole frames: ends may lie higher, never lower, and what is
-    /// declared lost is known to be lost.
-    fn reconcile(&self) -> Option<State> {
-        if !self.faults.may_lose() {
-            return None;
+    fn adopted(&mut self) {
+        let partitions = self.model.committed.partitions.len() as u64;
+        self.digest.add(&[0x52, self.model.durable, partitions]);
+        let strand = &mut self.process().strand;
+        if strand.wants_partitions() {
+            self.name_partitions();
         }
-        let strand = &self.process.as_ref()?.strand;
-        let candidates = self.model.candidates();
-        candidates.into_iter().rev().find_map(|(_, mut state)| {
-            let known: Vec<PartitionId> = strand.logs().map(|(id, _)| id).collect();
-            if !state.partitions.keys().all(|id| known.contains(id)) {
-                return None;
+    }
+
+    /// As metadata does: says which partitions there are, and learns of which everything is lost.
+    fn name_partitions(&mut self) {
+        let named: Vec<PartitionId> = self.named.iter().copied().collect();
+        for (partition, sequence) in self.process().strand.name_partitions(named) {
+            let end = self.process().strand.log(partition).map_or(0, strandlog::log::Log::end);
+            self.model.hand_over(sequence, Entry::Lost { partition, from: 0, to: end });
+            assert_eq!(end, LOST_OFFSETS, "R11: {partition:?} was lost as a whole");
+        }
+    }
+
+    /// After rot. Of the frames that were hit, each is either whole again in a checkpoint, or its
+    /// table is lost: its facts are gone, and ends are advanced (R11). Where nothing proves it,
+    /// it is the beginning of a torn tail. Nothing else may be missing.
+    fn adopt_with_losses(&mut self) -> Result<(), String> {
+        let strand = &self.process.as_ref().expect("a ready process").strand;
+        let durable = strand.durable();
+        let facts = self.model.facts();
+        let proven = self.watch.proven_on(&self.disk);
+        let hit = &self.faults.frames;
+        let mut cuts = vec![u64::MAX];
+        cuts.extend(self.model.pending.iter().rev().map(|(sequence, _)| *sequence));
+        cuts.extend(hit.iter().rev().filter(|of| **of > proven && !is_no_frame(**of)));
+        cuts.dedup();
+        let (mut found, mut without) = (None, String::new());
+        'search: for cut in cuts {
+            for choice in 0..1_u32 << hit.len() {
+                let is_lost = |of: u64| {
+                    hit.iter().position(|hit| *hit == of).is_some_and(|at| choice >> at & 1 == 1)
+                };
+                let lost = hit
+                    .iter()
+                    .copied()
+                    .filter(|of| is_lost(*of) && (*of < cut || is_no_frame(*of)))
+                    .max();
+                let kept = facts.iter().filter(|(of, _)| *of < cut && !is_lost(*of));
+                let mut kept: Vec<_> = kept.cloned().collect();
+                let (state, added) = State::after_loss(&kept, lost.unwrap_or(0));
+                let difference = difference(strand, &state);
+                without = difference.unwrap_or_default();
+                if without.is_empty() {
+                    kept.extend(added.into_iter().map(|entry| (durable, entry)));
+                    let gone = hit
+                        .iter()
+                        .copied()
+                        .filter(|of| is_lost(*of) || (*of >= cut && !is_no_frame(*of)));
+                    found = Some((kept, state, gone.collect::<Vec<u64>>()));
+                    break 'search;
+                }
             }
-            for (id, partition) in &mut state.partitions {
-                let log = strand.log(*id)?;
-                let advance = log.end() - partition.end;
-                let frames = self.faults.hit.len() as i64;
-                if log.start() > partition.start && log.start() <= partition.end {
-                    return None;
-                }
-                if !(0..=LOST_OFFSETS * frames).contains(&advance) {
-                    return None;
-                }
-                if advance > 0 {
-                    partition.lost.push((partition.end, log.end()));
-                    partition.end = log.end();
-                }
-                partition.log = log.clone();
-            }
-            Some(state)
-        })
+        }
+        let Some((kept, state, gone)) = found else { return Err(without) };
+        self.model.keep_facts(kept, state, durable);
+        self.faults.frames.retain(|hit| !gone.contains(hit));
+        Ok(())
     }
 
     /// Reads everything back.
@@ -183,7 +214,8 @@ impl World {
             + figures.extents_ready
             + figures.extents_open
             + figures.extents_sealed
-            + figures.extents_dead;
+            + figures.extents_dead
+            + figures.extents_fenced;
         let there = self.disk.extents() + self.disk.allocations_in_flight();
         assert_eq!(counted as usize, there, "extents are lost or counted twice: {figures:?}");
         assert!(counted <= figures.extents_max, "more extents than there may be: {figures:?}");

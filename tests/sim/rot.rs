@@ -1,12 +1,19 @@
 //! What happens to bytes at rest, while no process runs.
 
+use strandlog::base::PAGE;
+use strandlog::base::PartitionId;
 use strandlog::base::Rng;
+use strandlog::strand::Entry;
 use strandlog::strand::ExtentId;
 use strandlog::strand::File;
+use strandlog::strand::StrandIdentity;
+use strandlog::strand::rescue;
 
 use crate::batch::BatchCrc;
+use crate::batch::crc_of;
 use crate::disk::SLOTS;
 use crate::faults::Target;
+use crate::world::KEY;
 use crate::world::STRAND;
 use crate::world::World;
 
@@ -27,7 +34,63 @@ pub fn spoil_one_slot(world: &mut World, rng: &mut Rng) {
     world.digest.say(world.now, || format!("{victim:?} rots"));
 }
 
-/// Flips a bit, or breaks a sector, somewhere in the store.
+/// Both slots become unreadable: a start must stop, with everything as it was, and `rescue` must
+/// find what was acknowledged (R14). In a fork of the world: for the store this is the end.
+pub fn spoil_both_slots(world: &mut World, rng: &mut Rng) {
+    let has_extents = world.disk.keys().iter().any(|key| matches!(key.1, File::Extent(_)));
+    if world.disk.late_writes() > 0 || !has_extents {
+        return;
+    }
+    let mut fork = world.fork();
+    for slot in SLOTS {
+        let key = (STRAND, File::Slot(slot));
+        let Some(file) = fork.disk.file_mut(key).filter(|file| file.len() > 0) else { continue };
+        file.flush();
+        fork.disk.rot(key, rng.below(64) as usize);
+    }
+    fork.faults.no_slot = true;
+    let before = fork.disk.contents();
+    fork.faults.on_start();
+    fork.start();
+    fork.run_till("a stop for want of a slot", World::is_ready);
+    assert!(fork.process.is_none(), "R14: a start without a slot gets ready");
+    assert!(before == fork.disk.contents(), "R14: a start without a slot changes files");
+    check_rescue(&fork);
+    world.digest.add(&[fork.digest.value()]);
+}
+
+/// What was acknowledged and not hit is found without a slot, where it was never truncated: what
+/// was may come back (R14).
+fn check_rescue(world: &World) {
+    let identity = StrandIdentity { key: KEY, strand: STRAND, manifest: 1 };
+    let rescued = rescue(&identity, &world.disk);
+    let facts = world.model.facts();
+    let is_truncated = |partition: PartitionId| {
+        let of = |entry: &Entry| matches!(entry, Entry::Truncate { partition: it, .. } if *it == partition);
+        facts.iter().any(|(_, entry)| of(entry))
+    };
+    for (id, partition) in &world.model.committed.partitions {
+        let found = rescued.partitions.get(id).map_or(&[][..], Vec::as_slice);
+        for batch in partition.batches.values().filter(|_| !is_truncated(*id)) {
+            let there = found.iter().find(|it| it.base_offset == batch.base_offset);
+            // What never became durable may stand in the way with a higher epoch.
+            let is_outranked = there.is_some_and(|it| it.leader_epoch > batch.leader_epoch);
+            let is_it = there.is_some_and(|it| {
+                let key = (STRAND, File::Extent(it.extent));
+                let file = world.disk.file(key).expect("the extent that it was found in");
+                let bytes = file.read(it.position as usize, it.bytes as usize);
+                bytes.is_some_and(|bytes| crc_of(&bytes) == batch.crc)
+            });
+            assert!(
+                is_it || is_outranked || world.faults.may_fence(batch.crc),
+                "R14: {id:?} at {} is not rescued: {there:?}",
+                batch.base_offset
+            );
+        }
+    }
+}
+
+/// Flips a bit, breaks a sector, or zeroes a page, somewhere in the store.
 pub fn strike(world: &mut World, rng: &mut Rng) {
     if world.disk.late_writes() > 0 || world.watch.frames.is_empty() {
         return;
@@ -42,13 +105,15 @@ pub fn strike(world: &mut World, rng: &mut Rng) {
     let Some((file, byte, target)) = struck else { return };
     let key = (STRAND, file);
     world.disk.file_mut(key).expect("the file that was struck").flush();
-    if rng.one_in(3) {
+    let is_unreadable = rng.one_in(3);
+    if is_unreadable {
         world.disk.break_sector(key, byte);
+    } else if byte < PAGE && rng.one_in(3) {
+        world.disk.zero_page(key, byte);
     } else {
         world.disk.rot(key, byte);
     }
-    world.faults.damaged.insert(file);
-    world.faults.hit.push(target);
+    world.faults.on_rot(file, target, is_unreadable);
     world.digest.add(&[byte as u64]);
     world.digest.say(world.now, || format!("{file:?} rots at {byte}: {target:?}"));
 }
@@ -80,7 +145,7 @@ fn strike_header(world: &mut World, rng: &mut Rng) -> Struck {
     let extent = *extents.iter().nth(rng.below(extents.len() as u64) as usize)?;
     // Frames behind a header that nobody else vouches for cannot be told from an older use's.
     let frames: Vec<usize> = world.watch.frames_of(extent).collect();
-    frames.into_iter().for_each(|frame| fence_frame(world, extent, frame));
+    frames.into_iter().for_each(|frame| fence_batches(world, extent, frame));
     Some((File::Extent(extent), rng.below(128) as usize, Target::Extent { extent }))
 }
 
@@ -107,8 +172,16 @@ fn strike_index(world: &mut World, rng: &mut Rng) -> Struck {
     Some((key.1, byte, Target::Index))
 }
 
-/// Reads of everything in this frame may fail from here on.
+/// The frame was hit: it may be lost with its table, or unreadable.
 fn fence_frame(world: &mut World, extent: ExtentId, frame: usize) {
+    if let Some((_, sequence)) = world.watch.frames.get(&(extent, frame)) {
+        world.faults.frames.push(*sequence);
+    }
+    fence_batches(world, extent, frame);
+}
+
+/// Reads of everything in this frame may fail from here on.
+fn fence_batches(world: &mut World, extent: ExtentId, frame: usize) {
     let hit: Vec<BatchCrc> = world
         .watch
         .copies()

@@ -7,6 +7,7 @@ use std::collections::BTreeSet;
 use strandlog::base::Block;
 use strandlog::base::PAGE;
 use strandlog::base::StrandId;
+use strandlog::strand::ExtentHeader;
 use strandlog::strand::ExtentId;
 use strandlog::strand::File;
 use strandlog::strand::FrameHeader;
@@ -15,10 +16,12 @@ use strandlog::strand::Outcome;
 use strandlog::strand::Slot;
 use strandlog::strand::StoreKey;
 use strandlog::strand::Token;
+use strandlog::strand::read_slot;
 
 use crate::batch::BatchCrc;
 use crate::batch::Batches;
 use crate::disk::Disk;
+use crate::disk::SLOTS;
 
 /// What the simulator's memory is filled with before a strand gets it.
 pub const DIRT: u8 = 0xa5;
@@ -106,7 +109,7 @@ impl Watch {
                     let position = *position as usize;
                     self.overwrite(*extent, position, data.len(), is_live);
                     self.writes.insert(token, (*extent, position, data.len()));
-                    self.on_extent_write(token, *extent, position, data, batches);
+                    self.on_extent_write(token, *extent, position, data, batches, is_live);
                 }
             }
             Op::StoreIndex { index, data } => check_padding(File::Index(*index), 0, data),
@@ -124,9 +127,12 @@ impl Watch {
         position: usize,
         data: &Block,
         batches: &Batches,
+        is_live: &dyn Fn(BatchCrc) -> bool,
     ) {
         if position == 0 {
             self.headers.insert(token, extent);
+            // A header makes everything of earlier uses invisible, whatever is left of it.
+            self.overwrite(extent, 0, usize::MAX, is_live);
         }
         let Ok(header) = FrameHeader::parse(data.bytes(), &self.key) else { return };
         self.check_issue(&header, extent);
@@ -261,6 +267,26 @@ impl Watch {
             }
             copy.complete
         });
+    }
+
+    /// The highest sequence that anything on the disk proves (R10): a frame, a header, a slot.
+    pub fn proven_on(&self, disk: &Disk) -> u64 {
+        let page = |file: File, at: usize| disk.file((self.strand, file))?.read(at, PAGE);
+        let by_frames = self.frames.keys().filter_map(|(extent, position)| {
+            let header = FrameHeader::parse(&page(File::Extent(*extent), *position)?, &self.key);
+            let header = header.ok().filter(|it| it.place.position as usize == *position)?;
+            Some(header.proven.max(header.sequence.saturating_sub(self.in_flight_max)))
+        });
+        let by_headers = self.extents().into_iter().filter_map(|extent| {
+            let header = ExtentHeader::parse(&page(File::Extent(extent), 0)?, &self.key).ok()?;
+            Some(header.predecessor?.proven)
+        });
+        let by_slots = SLOTS.iter().filter_map(|slot| {
+            let file = disk.file((self.strand, File::Slot(*slot)))?;
+            let slot = read_slot(&file.read(0, usize::MAX)?, &self.key, self.strand).ok()?;
+            Some(slot.head.needs)
+        });
+        by_frames.chain(by_headers).chain(by_slots).max().unwrap_or(0)
     }
 
     /// The process died.

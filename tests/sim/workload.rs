@@ -171,6 +171,9 @@ impl Workload {
         if options.rot_one_in > 0 && self.rot.one_in(options.rot_one_in) {
             rot::strike(&mut self.world, &mut self.rot);
         }
+        if options.no_slot_one_in > 0 && self.rot.one_in(options.no_slot_one_in) {
+            rot::spoil_both_slots(&mut self.world, &mut self.rot);
+        }
         let interrupt = options.crash_in_recovery_one_in;
         let mut crashes = match interrupt > 0 && self.crash.one_in(interrupt) {
             true => 1 + self.crash.below(3),

@@ -2,6 +2,7 @@
 //! back, and tells the model and the watch what was said. Knows nothing of what producers want.
 
 use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 use std::rc::Rc;
 
 use bytes::Bytes;
@@ -15,6 +16,7 @@ use strandlog::strand::Append;
 use strandlog::strand::DamageReport;
 use strandlog::strand::Entry;
 use strandlog::strand::Fatal;
+use strandlog::strand::File;
 use strandlog::strand::Notice;
 use strandlog::strand::Outcome;
 use strandlog::strand::Output;
@@ -79,6 +81,8 @@ pub struct World {
     pub fenced_reads: u64,
     /// How often something of a partition was removed: a read on its way is overtaken by it.
     pub changes: BTreeMap<PartitionId, u64>,
+    /// Partitions that metadata knows.
+    pub named: BTreeSet<PartitionId>,
 }
 
 impl World {
@@ -103,6 +107,7 @@ impl World {
             verified: 0,
             fenced_reads: 0,
             changes: BTreeMap::new(),
+            named: BTreeSet::new(),
             options,
         }
     }
@@ -131,6 +136,7 @@ impl World {
             verified: 0,
             fenced_reads: 0,
             changes: BTreeMap::new(),
+            named: self.named.clone(),
         }
     }
 
@@ -191,6 +197,10 @@ impl World {
             assert_eq!(strand, STRAND, "there is one");
             self.digest.outcome(self.now, token, &outcome);
             self.watch.on_outcome(token, &outcome);
+            for slot in &self.disk.bent {
+                self.watch.sound_slots.remove(slot);
+                self.faults.damaged.insert(File::Slot(*slot));
+            }
             self.faults.on_outcome(&outcome);
             let process = self.process();
             process.strand.on_outcome(now, token, outcome, &mut process.out);
@@ -308,6 +318,7 @@ impl World {
 
     /// A batch goes to the end of its partition.
     pub fn append(&mut self, append: Append, batch: Bytes) -> Result<u64, Refusal> {
+        self.named.insert(append.partition);
         let sequence = self.process().strand.append(append, batch)?;
         Rc::make_mut(&mut self.homes).insert(append.crc, (append.partition, append.base_offset));
         self.model.hand_over(sequence, Entry::Append(append));
@@ -328,6 +339,9 @@ impl World {
             other => unreachable!("not a command: {other:?}"),
         };
         *self.changes.entry(partition_of(&entry)).or_default() += 1;
+        if let Entry::Drop { partition } = &entry {
+            self.named.remove(partition);
+        }
         self.digest.say(self.now, || format!("{entry:?} in {sequence}"));
         self.digest.add(&[0x43, sequence]);
         self.model.hand_over(sequence, entry);

@@ -134,6 +134,12 @@ impl Disk {
         self.file_mut(key).expect("the file that rots").flip(byte, bit);
     }
 
+    /// The page that holds `byte` is zeros.
+    pub fn zero_page(&mut self, key: Key, byte: usize) {
+        let page = byte / 4096 * 4096;
+        self.file_mut(key).expect("the file that rots").write_through(page, &[0; 4096]);
+    }
+
     /// From here on the sector that holds `byte` answers reads with an error.
     pub fn break_sector(&mut self, key: Key, byte: usize) {
         self.file_mut(key).expect("the file that breaks").fail_reads_of(byte / SECTOR);

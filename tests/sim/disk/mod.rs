@@ -30,6 +30,7 @@ use strandlog::strand::Listing;
 use strandlog::strand::Op;
 use strandlog::strand::Outcome;
 use strandlog::strand::Slot;
+use strandlog::strand::StoreFiles;
 use strandlog::strand::Token;
 
 /// A file of the store.
@@ -52,6 +53,8 @@ pub struct DiskOptions {
     pub bad_write_one_in: u64,
     /// How often a read fails that would succeed the next time.
     pub bad_read_one_in: u64,
+    /// How often a slot does not hold what was written into it.
+    pub bent_slot_one_in: u64,
 }
 
 impl Default for DiskOptions {
@@ -63,6 +66,7 @@ impl Default for DiskOptions {
             stall_us: 0,
             bad_write_one_in: 0,
             bad_read_one_in: 0,
+            bent_slot_one_in: 0,
         }
     }
 }
@@ -102,6 +106,8 @@ pub struct Disk {
     locked: BTreeSet<InodeId>,
     /// Locked files that were flushed after their lock was taken.
     flushed: BTreeSet<InodeId>,
+    /// Slots that hold something else than was written.
+    pub bent: BTreeSet<Slot>,
     now: u64,
 }
 
@@ -119,6 +125,7 @@ impl Disk {
             late: Vec::new(),
             locked: BTreeSet::new(),
             flushed: BTreeSet::new(),
+            bent: BTreeSet::new(),
             now: 0,
         }
     }
@@ -317,7 +324,7 @@ impl Disk {
         }
     }
 
-    fn list(&self, strand: StrandId) -> Listing {
+    pub fn list(&self, strand: StrandId) -> Listing {
         let mut listing = Listing::default();
         for ((owner, file), inode) in &self.names {
             let bytes = self.inodes[inode].len() as u64;
@@ -392,9 +399,26 @@ impl Disk {
             let failure = if self.rng.one_in(3) { IoFailure::Short } else { IoFailure::Os(5) };
             return Outcome::Failed(failure);
         }
+        let bent = self.options.bent_slot_one_in;
         let inode = self.inodes.get_mut(&inode).expect("a named inode");
         inode.write_through(position as usize, data.bytes());
+        if let File::Slot(slot) = key.1 {
+            self.bent.remove(&slot);
+            if bent > 0 && self.rng.one_in(bent) {
+                let byte = self.rng.below(data.len() as u64) as usize;
+                inode.flip(position as usize + byte, self.rng.below(8) as u8);
+                self.bent.insert(slot);
+            }
+        }
         Outcome::Written
+    }
+
+    /// Every file as it is seen; `None` where it cannot be read.
+    pub fn contents(&self) -> BTreeMap<Key, Option<Vec<u8>>> {
+        self.names
+            .iter()
+            .map(|(key, inode)| (*key, self.inodes[inode].read(0, usize::MAX)))
+            .collect()
     }
 
     fn create(&mut self, key: Key, made: Inode, done: Outcome) -> Outcome {
@@ -444,6 +468,20 @@ impl Disk {
         if named.all(|other| *other != inode) {
             self.inodes.remove(&inode);
         }
+    }
+}
+
+impl StoreFiles for Disk {
+    fn listing(&self) -> Result<Listing, String> {
+        Ok(self.list(crate::world::STRAND))
+    }
+
+    /// Sector by sector, as a rescue reads: what cannot be read is zeros.
+    fn read(&self, file: File) -> Result<Vec<u8>, String> {
+        let inode = self.file((crate::world::STRAND, file)).ok_or("there is no such file")?;
+        let sectors = (0..inode.len()).step_by(SECTOR);
+        let read = |at| inode.read(at, SECTOR).unwrap_or_else(|| vec![0; SECTOR]);
+        Ok(sectors.flat_map(read).collect())
     }
 }
 
