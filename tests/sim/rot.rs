@@ -118,6 +118,9 @@ pub fn strike(world: &mut World, rng: &mut Rng) {
     world.digest.say(world.now, || format!("{file:?} rots at {byte}: {target:?}"));
 }
 
+/// The newest frames of a store.
+const YOUNG: usize = 8;
+
 type Struck = Option<(File, usize, Target)>;
 
 fn strike_batch(world: &mut World, rng: &mut Rng) -> Struck {
@@ -131,8 +134,13 @@ fn strike_batch(world: &mut World, rng: &mut Rng) -> Struck {
 }
 
 fn strike_frame(world: &mut World, rng: &mut Rng) -> Struck {
-    let at = rng.below(world.watch.frames.len() as u64) as usize;
-    let (&(extent, position), _) = world.watch.frames.iter().nth(at)?;
+    let mut frames: Vec<_> =
+        world.watch.frames.iter().map(|(at, (_, sequence))| (*sequence, *at)).collect();
+    frames.sort_unstable();
+    // What is young is replayed; of older frames the checkpoint knows all.
+    let from = if rng.one_in(3) { 0 } else { frames.len().saturating_sub(YOUNG) };
+    let at = from + rng.below((frames.len() - from) as u64) as usize;
+    let (_, (extent, position)) = *frames.get(at)?;
     let first = world.watch.copies().find(|(at, copy)| at.0 == extent && copy.frame == position);
     let head = first.map_or(64, |(at, _)| at.1 - position);
     fence_frame(world, extent, position);
