@@ -1,7 +1,12 @@
 //! A whole node in one thread: the real shards and strands over disks in memory, in virtual time,
 //! with real protocol bytes in and out. Included by path from test binaries.
 
-#![allow(dead_code, unreachable_pub, reason = "every test binary uses its own part")]
+#![allow(
+    dead_code,
+    unreachable_pub,
+    unused_imports,
+    reason = "every test binary uses its own part"
+)]
 
 mod client;
 mod disk;
@@ -37,9 +42,7 @@ use strandlog::strand::StrandIdentity;
 use strandlog::strand::Token;
 
 pub use client::Client;
-#[allow(unused_imports, reason = "every test binary uses its own part")]
 pub use client::decode;
-#[allow(unused_imports, reason = "every test binary uses its own part")]
 pub use client::fetch_request;
 pub use client::produce_request;
 pub use disk::MemoryDisk;
