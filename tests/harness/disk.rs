@@ -51,6 +51,13 @@ impl MemoryDisk {
         }
     }
 
+    /// Flips a bit in the header of a frame: `number` of those of the first extent.
+    pub fn spoil_frame(&mut self, number: usize) {
+        let extent = self.files.get_mut(&File::Extent(ExtentId(0))).expect("an extent");
+        let mut frames = extent.chunks_exact_mut(4096).filter(|page| page.starts_with(b"SLfr"));
+        frames.nth(number).expect("that many frames")[9] ^= 1;
+    }
+
     /// Extents that there are.
     pub fn extents(&self) -> usize {
         self.files.keys().filter(|file| matches!(file, File::Extent(_))).count()

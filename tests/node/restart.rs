@@ -50,6 +50,25 @@ fn what_was_acknowledged_is_there_after_a_kill_and_offsets_go_on() {
 }
 
 #[test]
+fn r11_offsets_of_a_partition_that_a_lost_table_held_whole_are_not_given_again() {
+    let mut node = TestNode::single();
+    node.create_topic("t", 2, &[]);
+    let mut client = node.connect(0);
+    client.produce(&mut node, "t", 0, batch(3));
+    for _ in 0..8 {
+        client.produce(&mut node, "t", 1, batch(1));
+    }
+    node.disk_mut(0).spoil_frame(0);
+    for _ in 0..2 {
+        node = node.kill_and_restart();
+        assert!(node.is_ready());
+    }
+    let mut client = node.connect(0);
+    assert_eq!(client.produce(&mut node, "t", 0, batch(1)).base_offset, 1 << 32);
+    assert_eq!(client.produce(&mut node, "t", 1, batch(1)).base_offset, 8);
+}
+
+#[test]
 fn rules_17_and_18_hold_across_restarts() {
     let mut node = node();
     let mut client = node.connect(0);
