@@ -19,6 +19,11 @@ const FIXED: u64 = 150;
 const DERIVED: u64 = 200;
 /// Derived seeds that failed once; they gate, too.
 const FOUND: &[u64] = &[
+    1053,
+    1083,
+    1167,
+    1215,
+    1229,
     241538143879173,
     241538143879185,
     241538143879221,
