@@ -16,9 +16,22 @@ pub enum Answer {
     FoundOffset(Result<Option<FoundOffset>, Rejection>),
     /// The log start after the deletion, which is durable.
     DeletedRecords(Result<Offset, Rejection>),
+    /// Bytes of each partition, in the order of the question; `None`: it is not here.
+    Sizes(Vec<Option<u64>>),
+    Producers(Result<Vec<ActiveProducer>, Rejection>),
     /// `None`: nothing is known of that epoch.
     EpochEnd(Result<Option<(LeaderEpoch, Offset)>, Rejection>),
     Group(group::Answer),
+}
+
+/// A producer that a partition remembers.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct ActiveProducer {
+    pub producer_id: i64,
+    pub epoch: i16,
+    pub last_sequence: i32,
+    /// Largest timestamp of its newest batch, milliseconds; -1: not known.
+    pub last_timestamp: i64,
 }
 
 /// A batch is durable, now or since long.

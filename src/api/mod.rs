@@ -6,6 +6,7 @@ mod answer;
 mod question;
 mod rejection;
 
+pub use answer::ActiveProducer;
 pub use answer::Answer;
 pub use answer::Appended;
 pub use answer::Data;

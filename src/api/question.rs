@@ -37,6 +37,14 @@ pub enum Question {
         partition: PartitionId,
         to: Option<Offset>,
     },
+    /// How large partitions are.
+    Sizes {
+        partitions: Vec<PartitionId>,
+    },
+    /// Who appended with a producer id.
+    Producers {
+        partition: PartitionId,
+    },
     /// Where `epoch` ended (rule 73).
     EpochEnd {
         partition: PartitionId,

@@ -1,4 +1,4 @@
-//! `strandlog log`: a stopped broker's data, looked into, checked, rescued.
+//! `strandlog log`: a stopped broker's data, looked into, checked, rescued, taken out and in.
 
 use std::io::BufWriter;
 use std::io::ErrorKind;
@@ -14,6 +14,8 @@ use clap::value_parser;
 
 use crate::base::StrandId;
 use crate::cli::dump;
+use crate::cli::export;
+use crate::cli::import;
 use crate::cli::rescue;
 use crate::cli::store::OpenError;
 use crate::cli::store::Store;
@@ -55,6 +57,29 @@ batches in one file, named and laid out like a segment of Kafka's, so that Kafka
 Examples:
   strandlog log rescue
   strandlog log rescue --dir /var/lib/strandlog --out /tmp/rescued";
+
+const EXPORT_ABOUT: &str = "Write a topic as Kafka has it on disk.";
+
+const EXPORT_AFTER: &str = "\
+One directory per partition, `TOPIC-0` and so on, with Kafka's own files in it: segments (.log), their
+indexes (.index, .timeindex) and leader-epoch-checkpoint. Kafka's tools read them (kafka-dump-log.sh),
+and a Kafka broker that is stopped can be given them. The data directory is not changed.
+
+Examples:
+  strandlog log export --topic orders --out /tmp/orders
+  strandlog log export --dir /var/lib/strandlog --topic orders --out /tmp/orders";
+
+const IMPORT_ABOUT: &str = "Append a segment of Kafka's to a partition.";
+
+const IMPORT_AFTER: &str = "\
+The partition must exist. Where it holds no records, those of the file keep their offsets, wherever they
+begin; else they follow what is there. Refused are segments with damaged batches, with offsets missing
+in between (as compaction leaves them), with parts of transactions, and of formats before Kafka 0.11.
+Several files of one partition: one after the other, oldest first.
+
+Examples:
+  strandlog log import --topic orders --partition 0 00000000000000000000.log
+  strandlog log import --dir /var/lib/strandlog --topic orders 00000000000000052113.log";
 
 /// What is looked at.
 pub(super) struct Scope {
@@ -107,11 +132,36 @@ pub(super) fn command() -> Command {
         records,
         verify,
     ]);
-    let rescue = Command::new("rescue")
-        .about(RESCUE_ABOUT)
-        .after_long_help(RESCUE_AFTER)
-        .args([dir, strand, out]);
-    Command::new("log").about(ABOUT).subcommand_required(true).subcommands([dump, rescue])
+    let rescue = Command::new("rescue").about(RESCUE_ABOUT).after_long_help(RESCUE_AFTER).args([
+        dir.clone(),
+        strand,
+        out.clone(),
+    ]);
+    let topic = Arg::new("topic").long("topic").value_name("TOPIC").required(true);
+    let export = Command::new("export")
+        .about(EXPORT_ABOUT)
+        .after_long_help(EXPORT_AFTER)
+        .arg(topic.clone().help("The topic to write out"))
+        .arg(out.required(true).help("Write the directories of the partitions below this one"))
+        .arg(dir.clone());
+    let number = Arg::new("number")
+        .long("partition")
+        .value_name("NUMBER")
+        .default_value("0")
+        .value_parser(value_parser!(i32).range(0..))
+        .help("The partition to append to, as clients count them");
+    let file = Arg::new("file")
+        .value_name("FILE")
+        .required(true)
+        .value_parser(value_parser!(PathBuf))
+        .help("The segment: a .log file");
+    let import = Command::new("import")
+        .about(IMPORT_ABOUT)
+        .after_long_help(IMPORT_AFTER)
+        .arg(topic.help("The topic to append to"))
+        .args([number, file, dir]);
+    let all = [dump, rescue, export, import];
+    Command::new("log").about(ABOUT).subcommand_required(true).subcommands(all)
 }
 
 fn parse_strand(text: &str) -> Result<StrandId, String> {
@@ -126,7 +176,7 @@ pub(super) fn run(matches: &ArgMatches) -> i32 {
     let (name, matches) = matches.subcommand().expect("clap asks for a subcommand");
     let scope = Scope {
         dir: matches.get_one::<PathBuf>("dir").cloned().unwrap_or_default(),
-        strand: matches.get_one("strand").copied(),
+        strand: optional(matches, "strand").copied(),
         extent: optional(matches, "extent").copied(),
         partition: optional(matches, "partition").copied(),
         records: optional(matches, "records").copied().unwrap_or(false),
@@ -137,6 +187,8 @@ pub(super) fn run(matches: &ArgMatches) -> i32 {
             let to = optional::<PathBuf>(matches, "out").map(PathBuf::as_path);
             rescue_to(&scope, to, &mut out)
         }
+        "export" => export_from(&scope, matches, &mut out),
+        "import" => import_into(&scope, matches, &mut out),
         _ if optional(matches, "verify").copied().unwrap_or(false) => verify_in(&scope, &mut out),
         _ => dump_in(&scope, &mut out),
     };
@@ -229,6 +281,33 @@ fn rescue_to(scope: &Scope, to: Option<&Path>, out: &mut dyn Write) -> Result<Ex
         std::fs::create_dir(to)?;
     }
     strands(scope, |place, strand| Ok(rescue::strand(place, strand, to, out)?))?;
+    Ok(ExitStatus::Done)
+}
+
+fn export_from(
+    scope: &Scope,
+    matches: &ArgMatches,
+    out: &mut dyn Write,
+) -> Result<ExitStatus, Stopped> {
+    let store = Store::open(&scope.dir)?;
+    let topic = matches.get_one::<String>("topic").map_or("", String::as_str);
+    let to = matches.get_one::<PathBuf>("out").cloned().unwrap_or_default();
+    export::topic(&store, topic, &to, out)?;
+    Ok(ExitStatus::Done)
+}
+
+fn import_into(
+    scope: &Scope,
+    matches: &ArgMatches,
+    out: &mut dyn Write,
+) -> Result<ExitStatus, Stopped> {
+    let store = Store::open(&scope.dir)?;
+    let target = import::Target {
+        topic: matches.get_one::<String>("topic").map_or("", String::as_str),
+        partition: matches.get_one("number").copied().unwrap_or(0),
+    };
+    let file = matches.get_one::<PathBuf>("file").cloned().unwrap_or_default();
+    import::segment(&store, &target, &file, out)?;
     Ok(ExitStatus::Done)
 }
 

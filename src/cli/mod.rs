@@ -2,11 +2,16 @@
 //! nothing about data.
 
 mod dump;
+mod export;
+mod import;
 mod log;
+mod offline;
 mod records;
 mod rescue;
+mod segments;
 mod serve;
 mod store;
+mod stored;
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;

@@ -2,12 +2,13 @@
 
 use std::fs;
 use std::io;
-use std::io::BufWriter;
 use std::io::Write;
 use std::path::Path;
 
 use crate::cli::dump::strand_name;
+use crate::cli::segments::SegmentWriter;
 use crate::cli::store::StrandStore;
+use crate::record::BatchHeader;
 use crate::strand::RescuedBatch;
 use crate::strand::StrandPlace;
 use crate::strand::rescue;
@@ -33,7 +34,7 @@ pub(super) fn strand(
             partition.0
         )?;
         if let Some(to) = to {
-            write_segment(store, &to.join(format!("{name}-{}", partition.0)), batches)?;
+            write_segments(store, &to.join(format!("{name}-{}", partition.0)), batches)?;
         }
     }
     Ok(())
@@ -52,15 +53,20 @@ fn ranges(batches: &[RescuedBatch]) -> String {
     texts.join(", ")
 }
 
-/// One file as Kafka names and lays out a segment: batches back to back.
-fn write_segment(store: &StrandStore, dir: &Path, batches: &[RescuedBatch]) -> io::Result<()> {
+/// As Kafka names and lays out a segment; further ones where one is full.
+fn write_segments(store: &StrandStore, dir: &Path, batches: &[RescuedBatch]) -> io::Result<()> {
     let Some(first) = batches.first() else { return Ok(()) };
     fs::create_dir(dir)?;
-    let path = dir.join(format!("{:020}.log", first.base_offset));
-    let mut file = BufWriter::new(fs::File::create_new(path)?);
+    let mut segment = SegmentWriter::create(dir, first.base_offset)?;
     for batch in batches {
         let bytes = store.read_at(batch.extent, batch.position, batch.bytes);
-        file.write_all(&bytes.map_err(io::Error::other)?)?;
+        let bytes = bytes.map_err(io::Error::other)?;
+        let header = BatchHeader::parse(&bytes).map_err(|e| io::Error::other(e.to_string()))?;
+        if !segment.has_room_for(&header) {
+            let next = SegmentWriter::create(dir, header.base_offset)?;
+            std::mem::replace(&mut segment, next).finish()?;
+        }
+        segment.append(&header, &bytes)?;
     }
-    file.into_inner().map_err(io::Error::from)?.sync_all()
+    segment.finish()
 }

@@ -14,6 +14,7 @@ use crate::config::Loaded;
 use crate::config::SETTINGS;
 use crate::config::load;
 use crate::io::ExitStatus;
+use crate::io::install;
 use crate::server;
 
 pub(super) fn run(matches: &ArgMatches) -> i32 {
@@ -54,12 +55,19 @@ fn start_logging(config: &Config) -> Result<(), String> {
     let filter = EnvFilter::try_new(&config.log_filter)
         .map_err(|e| format!("log.filter cannot be `{}`: {e}", config.log_filter))?;
     let stderr = std::io::stderr;
-    tracing_subscriber::fmt()
+    let builder = tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_writer(stderr)
         .with_ansi(stderr().is_terminal())
-        .try_init()
-        .map_err(|e| e.to_string())
+        .with_filter_reloading();
+    let handle = builder.reload_handle();
+    builder.try_init().map_err(|e| e.to_string())?;
+    let replace = move |filter: &str| {
+        let filter = EnvFilter::try_new(filter).map_err(|e| e.to_string())?;
+        handle.reload(filter).map_err(|e| e.to_string())
+    };
+    install(&config.log_filter, Box::new(replace));
+    Ok(())
 }
 
 /// Variables with the broker's prefix that no setting has. Not refused: Kubernetes makes such

@@ -55,6 +55,11 @@ impl Store {
         Ok(Self { root: root.to_owned(), manifest })
     }
 
+    /// Where the files of a strand lie.
+    pub(super) fn paths(&self, place: &StrandPlace) -> StrandPaths {
+        StrandPaths::new(&self.root, place.strand)
+    }
+
     /// Opens a strand for reading, and keeps brokers away for as long as it is open.
     pub(super) fn strand(&self, place: &StrandPlace) -> Result<StrandStore, OpenError> {
         let identity = StrandIdentity {
@@ -62,7 +67,7 @@ impl Store {
             strand: place.strand,
             manifest: self.manifest.generation,
         };
-        let paths = StrandPaths::new(&self.root, place.strand);
+        let paths = self.paths(place);
         let mut store = StrandStore { identity, paths, locks: Vec::new() };
         store.lock()?;
         Ok(store)
@@ -117,30 +122,34 @@ impl StrandStore {
 
 impl StoreFiles for StrandStore {
     fn listing(&self) -> Result<Listing, String> {
-        let mut listing = Listing::default();
-        let dir = self.paths.dir();
-        if !dir.exists() {
-            return Ok(listing);
-        }
-        let unreadable = |error: std::io::Error| format!("{}: {error}", dir.display());
-        for entry in fs::read_dir(dir).map_err(unreadable)? {
-            let entry = entry.map_err(unreadable)?;
-            let bytes = entry.metadata().map_err(unreadable)?.len();
-            match entry.file_name().to_str().and_then(StrandPaths::named) {
-                Some(File::Extent(extent)) => listing.extents.push((extent, bytes)),
-                Some(File::Slot(slot)) => listing.slots.push((slot, bytes)),
-                Some(File::Index(index)) => listing.indexes.push((index, bytes)),
-                None => {}
-            }
-        }
-        listing.extents.sort_unstable();
-        listing.slots.sort_unstable();
-        listing.indexes.sort_unstable();
-        Ok(listing)
+        list(self.paths.dir())
     }
 
     fn read(&self, file: File) -> Result<Vec<u8>, String> {
         let path = self.path(file);
         fs::read(&path).map_err(|error| format!("{}: {error}", path.display()))
     }
+}
+
+/// The files of a strand's directory, with their lengths.
+pub(super) fn list(dir: &Path) -> Result<Listing, String> {
+    let mut listing = Listing::default();
+    if !dir.exists() {
+        return Ok(listing);
+    }
+    let unreadable = |error: std::io::Error| format!("{}: {error}", dir.display());
+    for entry in fs::read_dir(dir).map_err(unreadable)? {
+        let entry = entry.map_err(unreadable)?;
+        let bytes = entry.metadata().map_err(unreadable)?.len();
+        match entry.file_name().to_str().and_then(StrandPaths::named) {
+            Some(File::Extent(extent)) => listing.extents.push((extent, bytes)),
+            Some(File::Slot(slot)) => listing.slots.push((slot, bytes)),
+            Some(File::Index(index)) => listing.indexes.push((index, bytes)),
+            None => {}
+        }
+    }
+    listing.extents.sort_unstable();
+    listing.slots.sort_unstable();
+    listing.indexes.sort_unstable();
+    Ok(listing)
 }

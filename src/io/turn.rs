@@ -31,6 +31,7 @@ use crate::io::lateness::Lateness;
 use crate::io::lateness::PortFigures;
 use crate::io::listener::Accepting;
 use crate::io::listener::ShardListeners;
+use crate::io::log_filter::set_levels;
 use crate::io::mesh::Mesh;
 use crate::io::port::Port;
 use crate::io::socket::Conn;
@@ -53,6 +54,9 @@ const LIVELY_US: u64 = 20_000;
 
 /// How often connections without progress are looked for.
 const SWEEP_EVERY_US: u64 = 250_000;
+
+/// How often the file system is asked for its space.
+const VOLUME_EVERY_US: u64 = 1_000_000;
 
 /// What a turn drives. The shard, or a stand-in for it in tests of the port.
 pub trait Core {
@@ -100,6 +104,7 @@ pub(crate) struct State {
     deadline: Option<u64>,
     ticked_us: u64,
     swept_us: u64,
+    volume_due_us: u64,
     lively_until_us: u64,
     /// What the shard was told last of the disk's space.
     is_short: bool,
@@ -122,6 +127,7 @@ impl State {
             deadline: None,
             ticked_us: 0,
             swept_us: 0,
+            volume_due_us: 0,
             lively_until_us: 0,
             is_short: false,
             pass: PollableFd::new(always_ready).map_err(io::Error::from)?,
@@ -157,6 +163,9 @@ impl<C: Core, W: Watch> Turn<C, W> {
             let is_short = self.room.is_short();
             if is_short != std::mem::replace(&mut self.state.is_short, is_short) {
                 self.core.step(now, Event::Space { is_short }, &mut out);
+            }
+            if let Some((total, usable)) = self.look_at_volume(now) {
+                self.core.step(now, Event::Volume { total, usable }, &mut out);
             }
             if self.tick_is_due(now) {
                 self.core.step(now, Event::Tick, &mut out);
@@ -234,6 +243,15 @@ impl<C: Core, W: Watch> Turn<C, W> {
         }
     }
 
+    /// The file system's total and usable bytes, now and then.
+    fn look_at_volume(&mut self, now: Now) -> Option<(u64, u64)> {
+        if now.mono_us < self.state.volume_due_us {
+            return None;
+        }
+        self.state.volume_due_us = now.mono_us + VOLUME_EVERY_US;
+        self.disks.first().and_then(|(_, disk)| disk.volume())
+    }
+
     /// True if the shard has stopped.
     fn carry_out(&mut self, out: &mut Effects) -> bool {
         if let Some(fatal) = out.fatal.take() {
@@ -248,6 +266,9 @@ impl<C: Core, W: Watch> Turn<C, W> {
             self.start_job(id, job);
         }
         self.carry_out_connections(out);
+        if let Some(levels) = out.log_levels.take() {
+            set_levels(&levels);
+        }
         self.state.deadline = out.deadline.take();
         if std::mem::take(&mut out.ready) {
             self.become_ready();

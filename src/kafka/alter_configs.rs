@@ -1,4 +1,5 @@
-//! IncrementalAlterConfigs (44): single configs of topics and brokers change.
+//! IncrementalAlterConfigs (44): single configs of resources change. AlterConfigs (33): all configs of
+//! resources are replaced.
 
 use std::collections::BTreeMap;
 use std::collections::BTreeSet;
@@ -13,8 +14,11 @@ use crate::kafka::describe_configs::CLIENT_METRICS;
 use crate::kafka::describe_configs::GROUP;
 use crate::kafka::describe_configs::TOPIC;
 use crate::kafka::errors::ErrorCode;
+use crate::kafka::loggers;
+use crate::kafka::messages::AlterConfigsRequest;
+use crate::kafka::messages::AlterConfigsResourceResponse;
+use crate::kafka::messages::AlterConfigsResponse;
 use crate::kafka::messages::IncrementalAlterConfigsRequest;
-use crate::kafka::messages::IncrementalAlterConfigsResource;
 use crate::kafka::messages::IncrementalAlterConfigsResponse;
 use crate::kafka::messages::IncrementalAlterConfigsResult;
 use crate::kafka::messages::IncrementalAlterableConfig;
@@ -23,6 +27,7 @@ use crate::metadata::Command;
 use crate::metadata::Configured;
 use crate::metadata::Operation;
 use crate::metadata::Outcome;
+use crate::metadata::Resource;
 
 /// Operations on a config.
 const SET: i8 = 0;
@@ -36,27 +41,69 @@ pub struct AlterConfigsAsked {
     parts: Vec<Part<IncrementalAlterConfigsResult>>,
 }
 
+/// Changes of one resource, by whichever of the two APIs.
+struct Wanted {
+    kind: i8,
+    name: String,
+    replaces: bool,
+    configs: Vec<IncrementalAlterableConfig>,
+}
+
 /// What the controller is asked, and what becomes of its answer.
 pub fn ask(
     context: AdminContext<'_>,
     request: IncrementalAlterConfigsRequest,
 ) -> (Command, AlterConfigsAsked) {
+    let wanted = request.resources.into_iter().map(|resource| Wanted {
+        kind: resource.resource_type,
+        name: resource.resource_name,
+        replaces: false,
+        configs: resource.configs,
+    });
+    ask_all(context, wanted.collect(), request.validate_only)
+}
+
+/// The same for the older API, which replaces what is set on a resource.
+pub fn ask_to_replace(
+    context: AdminContext<'_>,
+    request: AlterConfigsRequest,
+) -> (Command, AlterConfigsAsked) {
+    let wanted = request.resources.into_iter().map(|resource| {
+        let configs = resource.configs.into_iter().map(|config| IncrementalAlterableConfig {
+            name: config.name,
+            config_operation: SET,
+            value: config.value,
+            ..IncrementalAlterableConfig::default()
+        });
+        Wanted {
+            kind: resource.resource_type,
+            name: resource.resource_name,
+            replaces: true,
+            configs: configs.collect(),
+        }
+    });
+    ask_all(context, wanted.collect(), request.validate_only)
+}
+
+fn ask_all(
+    context: AdminContext<'_>,
+    wanted: Vec<Wanted>,
+    validate_only: bool,
+) -> (Command, AlterConfigsAsked) {
     let mut times: BTreeMap<(i8, String), u32> = BTreeMap::new();
-    for resource in &request.resources {
-        let of = (resource.resource_type, resource.resource_name.clone());
-        *times.entry(of).or_default() += 1;
+    for resource in &wanted {
+        *times.entry((resource.kind, resource.name.clone())).or_default() += 1;
     }
     let mut parts = Vec::new();
     let mut alterations = Vec::new();
-    for resource in request.resources {
+    for resource in wanted {
         let named = IncrementalAlterConfigsResult {
             error_message: None,
-            resource_type: resource.resource_type,
-            resource_name: resource.resource_name.clone(),
+            resource_type: resource.kind,
+            resource_name: resource.name.clone(),
             ..IncrementalAlterConfigsResult::default()
         };
-        let of = (resource.resource_type, resource.resource_name.clone());
-        let alteration = match times.get(&of) {
+        let alteration = match times.get(&(resource.kind, resource.name.clone())) {
             Some(2..) => Err(AdminError::invalid("Each resource must appear at most once.")),
             _ => alteration(context, resource),
         };
@@ -68,17 +115,13 @@ pub fn ask(
             Err(error) => parts.push(Part::Answered(refused(named, error))),
         }
     }
-    let command = Command::Alter { alterations, validate_only: request.validate_only };
-    (command, AlterConfigsAsked { parts })
+    (Command::Alter { alterations, validate_only }, AlterConfigsAsked { parts })
 }
 
-fn alteration(
-    context: AdminContext<'_>,
-    resource: IncrementalAlterConfigsResource,
-) -> Result<Alteration, AdminError> {
-    check_keys(&resource.configs)?;
-    let name = resource.resource_name;
-    let configured = match resource.resource_type {
+fn alteration(context: AdminContext<'_>, wanted: Wanted) -> Result<Alteration, AdminError> {
+    check_keys(&wanted.configs)?;
+    let name = wanted.name;
+    let resource = match wanted.kind {
         TOPIC => Configured::Topic(name),
         BROKER if name.is_empty() => Configured::Cluster,
         BROKER => {
@@ -86,16 +129,19 @@ fn alteration(
             check_broker(context, &name)?;
             Configured::Node(node)
         }
-        BROKER_LOGGER => return Err(refuse_loggers(context, &name, &resource.configs)),
+        BROKER_LOGGER if !wanted.replaces => {
+            check_loggers(context, &name, &wanted.configs)?;
+            Configured::Resource(Resource::Loggers(context.image.layout().node))
+        }
         GROUP if name.is_empty() => {
             return Err(AdminError::invalid("Default group resources are not allowed."));
         }
-        GROUP => return Err(unknown("group", &resource.configs)),
-        CLIENT_METRICS => return Err(unknown("client metrics", &resource.configs)),
+        GROUP => Configured::Resource(Resource::Group(name)),
+        CLIENT_METRICS => return Err(unknown("client metrics", &wanted.configs)),
         other => return Err(AdminError::invalid(format!("Unknown resource type {other}"))),
     };
-    let changes = resource.configs.into_iter().map(operation);
-    Ok(Alteration { resource: configured, changes: changes.collect::<Result<_, _>>()? })
+    let changes = wanted.configs.into_iter().map(operation).collect::<Result<_, _>>()?;
+    Ok(Alteration { resource, replaces: wanted.replaces, changes })
 }
 
 fn check_keys(configs: &[IncrementalAlterableConfig]) -> Result<(), AdminError> {
@@ -127,28 +173,25 @@ fn check_broker(context: AdminContext<'_>, name: &str) -> Result<(), AdminError>
     Ok(())
 }
 
-/// There is one logger, and its level is fixed while the node runs.
-fn refuse_loggers(
+fn check_loggers(
     context: AdminContext<'_>,
     name: &str,
     configs: &[IncrementalAlterableConfig],
-) -> AdminError {
+) -> Result<(), AdminError> {
     let Ok(id) = name.parse::<i32>() else {
-        return AdminError::invalid(format!("Node id must be an integer, but it is: {name}"));
+        return Err(AdminError::invalid(format!("Node id must be an integer, but it is: {name}")));
     };
     if !context.is_broker(id) {
         let node = context.image.layout().node;
         let message = format!("Unexpected node id. Expected {node}, but received {name}");
-        return AdminError::invalid(message);
+        return Err(AdminError::invalid(message));
     }
-    match configs.iter().find(|config| config.name != "root") {
-        Some(config) => AdminError::new(
-            ErrorCode::InvalidConfig,
-            format!("Logger {} does not exist!", config.name),
-        ),
-        None => AdminError::invalid(
-            "Log levels cannot be changed while the node runs; set log.filter and restart it",
-        ),
+    match configs.iter().find(|config| !loggers::is_known(&config.name)) {
+        Some(config) => {
+            let message = format!("Logger {} does not exist!", config.name);
+            Err(AdminError::new(ErrorCode::InvalidConfig, message))
+        }
+        None => Ok(()),
     }
 }
 
@@ -180,6 +223,20 @@ impl AlterConfigsAsked {
             Err(error) => refused(named, error),
         });
         IncrementalAlterConfigsResponse { responses, ..IncrementalAlterConfigsResponse::default() }
+    }
+
+    /// The same in the words of the older API.
+    pub fn answer_replaced(self, outcome: Outcome) -> AlterConfigsResponse {
+        let results = self.answer(outcome).responses.into_iter();
+        let responses = results.map(|result| AlterConfigsResourceResponse {
+            error_code: result.error_code,
+            error_message: result.error_message,
+            resource_type: result.resource_type,
+            resource_name: result.resource_name,
+            ..AlterConfigsResourceResponse::default()
+        });
+        let responses = responses.collect();
+        AlterConfigsResponse { responses, ..AlterConfigsResponse::default() }
     }
 }
 

@@ -3,6 +3,7 @@
 use crate::kafka::admin::AdminContext;
 use crate::kafka::admin::AdminError;
 use crate::kafka::errors::ErrorCode;
+use crate::kafka::loggers;
 use crate::kafka::messages::DescribeConfigsRequest;
 use crate::kafka::messages::DescribeConfigsResource;
 use crate::kafka::messages::DescribeConfigsResourceResult;
@@ -12,6 +13,7 @@ use crate::kafka::messages::DescribeConfigsSynonym;
 use crate::metadata::ConfigType;
 use crate::metadata::Described;
 use crate::metadata::Layer;
+use crate::metadata::Resource;
 use crate::metadata::Source;
 use crate::metadata::check_topic_name;
 
@@ -77,8 +79,14 @@ fn describe(
             Err(AdminError::invalid("Client metrics subscription name must not be empty"))
         }
         GROUP if name.is_empty() => Err(AdminError::invalid("Group name must not be empty")),
+        GROUP => {
+            let resource = Resource::Group(name.to_owned());
+            let set = context.image.state().resource(&resource);
+            let configs = context.image.in_force().describe_group(set.map(|set| &**set));
+            Ok(configs.into_iter().filter(|config| wanted(&config.name)).map(described).collect())
+        }
         // There is nothing that could be set on them.
-        CLIENT_METRICS | GROUP => Ok(Vec::new()),
+        CLIENT_METRICS => Ok(Vec::new()),
         _ => Err(AdminError::invalid(ErrorCode::InvalidRequest.message())),
     }
 }
@@ -121,7 +129,6 @@ fn describe_broker(
     Ok(in_force.describe_node(wanted).into_iter().map(described).collect())
 }
 
-/// There is one logger, whose level is in the node's configuration.
 fn describe_loggers(
     context: AdminContext<'_>,
     name: &str,
@@ -130,23 +137,25 @@ fn describe_loggers(
     if name.is_empty() {
         return Err(AdminError::invalid("Broker id must not be empty"));
     }
-    if !name.parse().is_ok_and(|id| context.is_broker(id)) {
-        let node = context.image.layout().node;
+    let Ok(id) = name.parse::<i32>() else {
+        return Err(AdminError::invalid(format!(
+            "Broker id must be an integer, but it is: {name}"
+        )));
+    };
+    let node = context.image.layout().node;
+    if !context.is_broker(id) {
         return Err(AdminError::invalid(format!(
             "Unexpected broker id, expected {node} but received {name}"
         )));
     }
-    let filter = context.image.in_force().describe_node(|name| name == "log.filter");
-    let filter = filter.into_iter().next().and_then(|config| config.value).unwrap_or_default();
-    let level = filter.split(',').find(|directive| !directive.contains('=')).unwrap_or("info");
-    let root = DescribeConfigsResourceResult {
-        name: "root".to_owned(),
-        value: Some(level.trim().to_uppercase()),
-        read_only: true,
+    let levels = loggers::levels(context.image).into_iter().filter(|(name, _)| wanted(name));
+    let described = levels.map(|(name, level)| DescribeConfigsResourceResult {
+        name: name.to_owned(),
+        value: Some(level),
         config_source: LOGGER_SOURCE,
         ..DescribeConfigsResourceResult::default()
-    };
-    Ok(Some(root).into_iter().filter(|root| wanted(&root.name)).collect())
+    });
+    Ok(described.collect())
 }
 
 fn described(config: Described) -> DescribeConfigsResourceResult {
@@ -174,6 +183,7 @@ fn synonym(layer: Layer) -> DescribeConfigsSynonym {
 /// Kafka's number of where a value comes from.
 pub(super) fn source_code(source: Source) -> i8 {
     match source {
+        Source::Group => 8,
         Source::Topic => 1,
         Source::Node => 2,
         Source::Cluster => 3,

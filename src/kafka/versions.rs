@@ -45,6 +45,8 @@ api_table! {
     InitProducerId = 22, InitProducerIdRequest;
     OffsetForLeaderEpoch = 23, OffsetForLeaderEpochRequest;
     DescribeAcls = 29, DescribeAclsRequest;
+    CreateAcls = 30, CreateAclsRequest;
+    DeleteAcls = 31, DeleteAclsRequest;
     DescribeConfigs = 32, DescribeConfigsRequest;
     AlterConfigs = 33, AlterConfigsRequest;
     DescribeLogDirs = 35, DescribeLogDirsRequest;
@@ -52,6 +54,9 @@ api_table! {
     DeleteGroups = 42, DeleteGroupsRequest;
     IncrementalAlterConfigs = 44, IncrementalAlterConfigsRequest;
     OffsetDelete = 47, OffsetDeleteRequest;
+    DescribeClientQuotas = 48, DescribeClientQuotasRequest;
+    AlterClientQuotas = 49, AlterClientQuotasRequest;
+    DescribeUserScramCredentials = 50, DescribeUserScramCredentialsRequest;
     DescribeCluster = 60, DescribeClusterRequest;
     DescribeProducers = 61, DescribeProducersRequest;
     ConsumerGroupHeartbeat = 68, ConsumerGroupHeartbeatRequest;
@@ -81,12 +86,22 @@ pub const SERVED: &[ApiKey] = &[
     ApiKey::DeleteRecords,
     ApiKey::InitProducerId,
     ApiKey::OffsetForLeaderEpoch,
+    ApiKey::DescribeAcls,
+    ApiKey::CreateAcls,
+    ApiKey::DeleteAcls,
     ApiKey::DescribeConfigs,
+    ApiKey::AlterConfigs,
+    ApiKey::DescribeLogDirs,
     ApiKey::CreatePartitions,
     ApiKey::DeleteGroups,
     ApiKey::IncrementalAlterConfigs,
     ApiKey::OffsetDelete,
+    ApiKey::DescribeClientQuotas,
+    ApiKey::AlterClientQuotas,
+    ApiKey::DescribeUserScramCredentials,
     ApiKey::DescribeCluster,
+    ApiKey::DescribeProducers,
+    ApiKey::ListConfigResources,
     ApiKey::DescribeTopicPartitions,
 ];
 

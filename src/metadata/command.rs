@@ -6,6 +6,7 @@ use crate::base::NodeId;
 use crate::base::ShardId;
 use crate::base::TopicId;
 use crate::metadata::Described;
+use crate::metadata::Resource;
 
 /// Names a command of a shard; its outcome carries it.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
@@ -63,12 +64,16 @@ pub enum Configured {
     Node(NodeId),
     /// Every node.
     Cluster,
+    /// What is neither topic nor node.
+    Resource(Resource),
 }
 
 /// Changes of the configs of one resource; all of them, or none.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Alteration {
     pub resource: Configured,
+    /// What is not in the changes is removed.
+    pub replaces: bool,
     pub changes: Vec<(String, Operation)>,
 }
 

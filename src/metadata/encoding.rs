@@ -11,6 +11,9 @@ use crate::base::PartitionId;
 use crate::base::StrandId;
 use crate::base::TopicId;
 use crate::metadata::Event;
+use crate::metadata::QuotaEntity;
+use crate::metadata::QuotaName;
+use crate::metadata::Resource;
 
 /// Why bytes are no event, or no part of a snapshot.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -61,6 +64,14 @@ mod kind {
     pub(super) const TOPIC_CONFIGURED: u64 = 6;
     pub(super) const NODE_CONFIGURED: u64 = 7;
     pub(super) const PRODUCER_IDS_ALLOCATED: u64 = 8;
+    pub(super) const RESOURCE_CONFIGURED: u64 = 9;
+}
+
+/// Kinds of resources. A number is never used again.
+mod resource {
+    pub(super) const GROUP: u64 = 1;
+    pub(super) const QUOTA: u64 = 2;
+    pub(super) const LOGGERS: u64 = 3;
 }
 
 impl Event {
@@ -96,6 +107,10 @@ impl Event {
                 out.option(node.as_ref(), |out, node| out.int(*node));
                 out.list(changes, put_change);
             }
+            Self::ResourceConfigured { resource, changes } => {
+                out.resource(resource);
+                out.list(changes, put_change);
+            }
             Self::ProducerIdsAllocated { node, first, count } => {
                 out.int(*node);
                 out.long(*first);
@@ -114,6 +129,7 @@ impl Event {
             Self::TopicDeleted { .. } => kind::TOPIC_DELETED,
             Self::TopicConfigured { .. } => kind::TOPIC_CONFIGURED,
             Self::NodeConfigured { .. } => kind::NODE_CONFIGURED,
+            Self::ResourceConfigured { .. } => kind::RESOURCE_CONFIGURED,
             Self::ProducerIdsAllocated { .. } => kind::PRODUCER_IDS_ALLOCATED,
         }
     }
@@ -123,8 +139,7 @@ impl Event {
         let mut from = Reader::new(bytes);
         let kind = from.number()?;
         let version = from.number()?;
-        if (kind::CLUSTER_FORMED..=kind::PRODUCER_IDS_ALLOCATED).contains(&kind)
-            && version != VERSION
+        if (kind::CLUSTER_FORMED..=kind::RESOURCE_CONFIGURED).contains(&kind) && version != VERSION
         {
             return Err(EncodingError::Version { kind, version });
         }
@@ -149,6 +164,10 @@ impl Event {
             }
             kind::NODE_CONFIGURED => Self::NodeConfigured {
                 node: from.option(Reader::int)?,
+                changes: from.list(take_change)?,
+            },
+            kind::RESOURCE_CONFIGURED => Self::ResourceConfigured {
+                resource: from.resource()?,
                 changes: from.list(take_change)?,
             },
             kind::PRODUCER_IDS_ALLOCATED => Self::ProducerIdsAllocated {
@@ -203,6 +222,33 @@ impl Writer {
 
     pub(super) fn topic(&mut self, topic: TopicId) {
         self.bytes.extend_from_slice(&topic.0);
+    }
+
+    pub(super) fn resource(&mut self, resource: &Resource) {
+        match resource {
+            Resource::Group(group) => {
+                self.number(resource::GROUP);
+                self.text(group);
+            }
+            Resource::Quota(entity) => {
+                self.number(resource::QUOTA);
+                for name in [&entity.user, &entity.client, &entity.address] {
+                    self.option(name.as_ref(), Self::quota_name);
+                }
+            }
+            Resource::Loggers(node) => {
+                self.number(resource::LOGGERS);
+                self.int(*node);
+            }
+        }
+    }
+
+    fn quota_name(&mut self, name: &QuotaName) {
+        let named = match name {
+            QuotaName::Default => None,
+            QuotaName::Named(name) => Some(name),
+        };
+        self.option(named, |out, name| out.text(name));
     }
 
     pub(super) fn option<T>(&mut self, value: Option<&T>, put: impl FnOnce(&mut Self, &T)) {
@@ -287,6 +333,23 @@ impl<'a> Reader<'a> {
 
     pub(super) fn node(&mut self) -> Result<NodeId, EncodingError> {
         self.int()
+    }
+
+    pub(super) fn resource(&mut self) -> Result<Resource, EncodingError> {
+        match self.number()? {
+            resource::GROUP => Ok(Resource::Group(self.text()?)),
+            resource::QUOTA => Ok(Resource::Quota(QuotaEntity {
+                user: self.option(Self::quota_name)?,
+                client: self.option(Self::quota_name)?,
+                address: self.option(Self::quota_name)?,
+            })),
+            resource::LOGGERS => Ok(Resource::Loggers(self.node()?)),
+            kind => Err(EncodingError::Kind(kind)),
+        }
+    }
+
+    fn quota_name(&mut self) -> Result<QuotaName, EncodingError> {
+        Ok(self.option(Self::text)?.map_or(QuotaName::Default, QuotaName::Named))
     }
 
     pub(super) fn option<T>(

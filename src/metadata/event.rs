@@ -5,6 +5,7 @@ use crate::base::NodeId;
 use crate::base::PartitionId;
 use crate::base::StrandId;
 use crate::base::TopicId;
+use crate::metadata::Resource;
 
 /// One fact. Its index is the offset of its record, its term the leader epoch of its batch.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -30,6 +31,8 @@ pub enum Event {
     TopicConfigured { topic: TopicId, changes: Vec<(String, Option<String>)> },
     /// Dynamic configs of a node, or of every node (`node: None`), were set or removed.
     NodeConfigured { node: Option<NodeId>, changes: Vec<(String, Option<String>)> },
+    /// Configs of what is neither topic nor node were set or removed.
+    ResourceConfigured { resource: Resource, changes: Vec<(String, Option<String>)> },
     /// A node may hand out the producer ids `first..first + count`.
     ProducerIdsAllocated { node: NodeId, first: i64, count: u32 },
 }

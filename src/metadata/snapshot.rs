@@ -13,6 +13,7 @@ use crate::metadata::JournalError;
 use crate::metadata::JournalRecord;
 use crate::metadata::Overrides;
 use crate::metadata::Placement;
+use crate::metadata::Resource;
 use crate::metadata::State;
 use crate::metadata::Topic;
 use crate::metadata::encoding::Reader;
@@ -36,6 +37,8 @@ mod kind {
     pub(super) const PARTITIONS: u64 = 3;
     pub(super) const NODES: u64 = 4;
     pub(super) const END: u64 = 5;
+    /// Configs of what is neither topic nor node.
+    pub(super) const RESOURCES: u64 = 6;
 }
 
 /// Where a snapshot that is being written stands.
@@ -43,6 +46,8 @@ mod kind {
 enum Next {
     Begin,
     Nodes,
+    /// Resources after this one.
+    Resources(Option<Resource>),
     /// Topics after this one.
     Topics(Option<TopicId>),
     /// Partitions of this topic, from this number on.
@@ -81,6 +86,7 @@ impl SnapshotWriter {
         self.next = match self.next.clone() {
             Next::Begin => self.put_begin(&mut out),
             Next::Nodes => self.put_nodes(&mut out),
+            Next::Resources(after) => self.put_resources(after, &mut out),
             Next::Topics(after) => self.put_topics(after, &mut out),
             Next::Partitions(topic, from) => self.put_partitions(topic, from, &mut out),
             Next::End => {
@@ -89,6 +95,9 @@ impl SnapshotWriter {
                 out.long(self.state.applied);
                 out.number(self.state.topics.len() as u64);
                 out.number(self.state.partitions.len() as u64);
+                if !self.state.resources.is_empty() {
+                    out.number(self.state.resources.len() as u64);
+                }
                 Next::Done
             }
             Next::Done => return None,
@@ -117,6 +126,22 @@ impl SnapshotWriter {
         for (node, overrides) in &self.state.node_overrides {
             out.option(node.as_ref(), |out, node| out.int(*node));
             put_overrides(Some(overrides), out);
+        }
+        if self.state.resources.is_empty() { Next::Topics(None) } else { Next::Resources(None) }
+    }
+
+    /// Resources are in a piece without a count: they end where it ends.
+    fn put_resources(&self, after: Option<Resource>, out: &mut Writer) -> Next {
+        out.number(kind::RESOURCES);
+        out.number(VERSION);
+        let resources = &self.state.resources;
+        let from = after.map_or(std::ops::Bound::Unbounded, std::ops::Bound::Excluded);
+        for (resource, overrides) in resources.range((from, std::ops::Bound::Unbounded)) {
+            out.resource(resource);
+            put_overrides(Some(overrides), out);
+            if out.bytes.len() >= PIECE_BYTES {
+                return Next::Resources(Some(resource.clone()));
+            }
         }
         Next::Topics(None)
     }
@@ -221,7 +246,7 @@ impl SnapshotReader {
     fn take_piece(&mut self, at: Offset, from: &mut Reader<'_>) -> Result<(), EncodingError> {
         let kind = from.number()?;
         let version = from.number()?;
-        if (kind::BEGIN..=kind::END).contains(&kind) && version != VERSION {
+        if (kind::BEGIN..=kind::RESOURCES).contains(&kind) && version != VERSION {
             return Err(EncodingError::Version { kind, version });
         }
         if kind == kind::BEGIN {
@@ -249,11 +274,21 @@ impl SnapshotReader {
                 let set = nodes.into_iter().filter_map(|(node, set)| Some((node, set?)));
                 snapshot.state.node_overrides = set.collect();
             }
+            kind::RESOURCES => {
+                while !from.is_at_end() {
+                    let resource = from.resource()?;
+                    if let Some(overrides) = take_overrides(from)? {
+                        snapshot.state.resources.insert(resource, overrides);
+                    }
+                }
+            }
             kind::END => {
                 let ends = (from.long()?, from.number()?, from.number()?);
+                let resources = if from.is_at_end() { 0 } else { from.number()? };
                 let state = &snapshot.state;
                 let counts = (state.topics.len() as u64, state.partitions.len() as u64);
-                if ends == (*index, counts.0, counts.1) {
+                let whole = resources == state.resources.len() as u64;
+                if whole && ends == (*index, counts.0, counts.1) {
                     snapshot.state.applied = *index;
                     self.newest = self.open.take().map(|(snapshot, _)| snapshot);
                 }

@@ -15,6 +15,7 @@ use crate::metadata::Event;
 use crate::metadata::Overrides;
 use crate::metadata::PartitionRef;
 use crate::metadata::Placement;
+use crate::metadata::Resource;
 use crate::metadata::Topic;
 
 /// All that the log says. Cheap to clone: the maps share what they have in common.
@@ -36,6 +37,8 @@ pub struct State {
     pub(super) load: OrdMap<StrandId, u32>,
     /// Dynamic configs by node; those under `None` hold for every node.
     pub(super) node_overrides: OrdMap<Option<NodeId>, Arc<Overrides>>,
+    /// Configs of what is neither topic nor node.
+    pub(super) resources: OrdMap<Resource, Arc<Overrides>>,
 }
 
 /// An event that does not follow from the state before it: the log is not what this code wrote.
@@ -66,6 +69,7 @@ impl Default for State {
             partitions: OrdMap::new(),
             load: OrdMap::new(),
             node_overrides: OrdMap::new(),
+            resources: OrdMap::new(),
         }
     }
 }
@@ -156,6 +160,20 @@ impl State {
         self.node_overrides.get(&node)
     }
 
+    /// What is set on `resource`.
+    pub fn resource(&self, resource: &Resource) -> Option<&Arc<Overrides>> {
+        self.resources.get(resource)
+    }
+
+    /// Everything that is neither topic nor node and has something set, in order.
+    pub fn resources(&self) -> impl Iterator<Item = (&Resource, &Arc<Overrides>)> {
+        self.resources.iter()
+    }
+
+    pub fn resource_count(&self) -> usize {
+        self.resources.len()
+    }
+
     /// Raised by every start of the node, and 0 for a partition's first.
     pub fn leader_epoch(&self, placement: Placement) -> LeaderEpoch {
         self.starts.saturating_sub(placement.epoch_zero)
@@ -182,6 +200,14 @@ impl State {
                 match changed(found, changes) {
                     Some(overrides) => self.node_overrides.insert(*node, overrides),
                     None => self.node_overrides.remove(node),
+                };
+                Ok(())
+            }
+            Event::ResourceConfigured { resource, changes } => {
+                let found = self.resources.get(resource);
+                match changed(found, changes) {
+                    Some(overrides) => self.resources.insert(resource.clone(), overrides),
+                    None => self.resources.remove(resource),
                 };
                 Ok(())
             }
@@ -235,6 +261,8 @@ impl State {
         }
         self.starts = self.starts.checked_add(1).ok_or("more starts than leader epochs")?;
         self.node = Some(node);
+        // Levels of loggers hold for one life.
+        self.resources.remove(&Resource::Loggers(node));
         Ok(())
     }
 

@@ -17,7 +17,10 @@ use crate::metadata::Growth;
 use crate::metadata::JournalError;
 use crate::metadata::NewTopic;
 use crate::metadata::Operation;
+use crate::metadata::QuotaEntity;
+use crate::metadata::QuotaName;
 use crate::metadata::RecoveryError;
+use crate::metadata::Resource;
 use crate::metadata::SNAPSHOTS;
 use crate::metadata::Snapshot;
 use crate::metadata::SnapshotReader;
@@ -66,6 +69,8 @@ fn events() -> impl Strategy<Value = Event> {
             .prop_map(|(topic, changes)| Event::TopicConfigured { topic, changes }),
         (proptest::option::of(any::<i32>()), changes())
             .prop_map(|(node, changes)| Event::NodeConfigured { node, changes }),
+        (resources(), changes())
+            .prop_map(|(resource, changes)| Event::ResourceConfigured { resource, changes }),
         (any::<i32>(), any::<i64>(), any::<u32>())
             .prop_map(|(node, first, count)| Event::ProducerIdsAllocated { node, first, count }),
     ]
@@ -145,11 +150,18 @@ fn commands() -> impl Strategy<Value = Command> {
     );
     let alteration = (name(), proptest::option::of("[1-9]")).prop_map(|(name, value)| Alteration {
         resource: if name == "b" { Configured::Cluster } else { Configured::Topic(name) },
+        replaces: false,
         changes: vec![(
             "min.insync.replicas".to_owned(),
             value.map_or(Operation::Delete, Operation::Set),
         )],
     });
+    let limit = (resources(), any::<bool>()).prop_map(|(resource, replaces)| Alteration {
+        resource: Configured::Resource(resource),
+        replaces,
+        changes: vec![("producer_byte_rate".to_owned(), Operation::Set("5.0".to_owned()))],
+    });
+    let alteration = prop_oneof![3 => alteration, 1 => limit];
     prop_oneof![
         3 => (proptest::collection::vec(topic, 1..4), proptest::bool::weighted(0.1))
             .prop_map(|(topics, validate_only)| Command::CreateTopics { topics, validate_only }),
@@ -163,6 +175,55 @@ fn commands() -> impl Strategy<Value = Command> {
             .prop_map(|alterations| Command::Alter { alterations, validate_only: false }),
         1 => Just(Command::AllocateProducerIds),
     ]
+}
+
+fn resources() -> impl Strategy<Value = Resource> {
+    let name = || {
+        proptest::option::of(prop_oneof![
+            Just(QuotaName::Default),
+            "[ab]".prop_map(QuotaName::Named)
+        ])
+    };
+    prop_oneof![
+        "[gh]".prop_map(Resource::Group),
+        (name(), name(), name()).prop_map(|(user, client, address)| {
+            Resource::Quota(QuotaEntity { user, client, address })
+        }),
+        (1..3).prop_map(Resource::Loggers),
+    ]
+}
+
+/// More resources than one piece of a snapshot holds.
+#[test]
+fn a_snapshot_holds_every_resource_and_is_none_without_one() {
+    let mut state = State::default();
+    for number in 0..3000 {
+        let resource = Resource::Group(format!("a group with a long name, number {number}"));
+        let changes = vec![("consumer.session.timeout.ms".to_owned(), Some("50000".to_owned()))];
+        let event = Event::ResourceConfigured { resource, changes };
+        state.apply(state.applied() + 1, &event).expect("it follows");
+    }
+    let pieces = written(&state);
+    assert!(pieces.len() > 5, "{} pieces", pieces.len());
+    let whole = read(&pieces).expect("sound").expect("complete");
+    assert_eq!(whole.state, state);
+    let mut torn = pieces;
+    torn.remove(3);
+    assert_eq!(read(&torn), Ok(None), "a piece is missing");
+}
+
+#[test]
+fn levels_of_loggers_hold_for_one_life_of_their_node() {
+    let mut state = State::default();
+    let resource = Resource::Loggers(1);
+    let changes = vec![("root".to_owned(), Some("DEBUG".to_owned()))];
+    let set = Event::ResourceConfigured { resource: resource.clone(), changes };
+    for (index, event) in (0..).zip([Event::NodeStarted { node: 1 }, set]) {
+        state.apply(index, &event).expect("it follows");
+    }
+    assert!(state.resource(&resource).is_some());
+    state.apply(2, &Event::NodeStarted { node: 1 }).expect("it follows");
+    assert!(state.resource(&resource).is_none());
 }
 
 #[derive(Clone, Debug)]

@@ -37,6 +37,8 @@ pub struct Shard {
     pub(super) groups: Groups,
     pub(super) routes: Routes,
     pub(super) admin: Admin,
+    /// Total and usable bytes of the file system of the data, as the port last saw them.
+    pub(super) volume: Option<(u64, u64)>,
     /// When the next round of housekeeping is due.
     sweep_us: u64,
     ready: bool,
@@ -58,6 +60,7 @@ impl Shard {
             requests: Requests::default(),
             routes: Routes::default(),
             admin: Admin::default(),
+            volume: None,
             sweep_us: 0,
             ready: false,
             stopping: false,
@@ -91,6 +94,7 @@ impl Shard {
             }
             Event::Space { is_short } => self.press_strands(is_short),
             Event::Job { job, result } => self.on_job(now, job, result, out),
+            Event::Volume { total, usable } => self.volume = Some((total, usable)),
             Event::Tick => self.on_tick(now, out),
             Event::Shutdown => self.on_shutdown(now, out),
         }

@@ -1,12 +1,15 @@
 //! All that a core can want. Lanes have no order among each other: what depends on a completion is
 //! emitted after that completion came in.
 
+use std::sync::Arc;
+
 use bytes::Bytes;
 
 use crate::base::ConnId;
 use crate::base::ShardId;
 use crate::base::Slice;
 use crate::base::StrandId;
+use crate::metadata::Overrides;
 use crate::shard::Job;
 use crate::shard::JobId;
 use crate::shard::Message;
@@ -28,6 +31,8 @@ pub struct Effects {
     pub released: Vec<(ConnId, usize)>,
     pub mesh: Vec<(ShardId, Message)>,
     pub jobs: Vec<(JobId, Job)>,
+    /// Levels of loggers differ from those of the configuration by these from here on.
+    pub log_levels: Option<Arc<Overrides>>,
     /// When the shard wants a `Tick` at the latest, in `Now::mono_us`.
     pub deadline: Option<u64>,
     /// The process must stop at once, with this reason's exit status.

@@ -37,6 +37,8 @@ pub enum Event {
     Space { is_short: bool },
     /// Work done off-core ended.
     Job { job: JobId, result: JobResult },
+    /// The port looked at the file system of the data, in bytes.
+    Volume { total: u64, usable: u64 },
     /// The deadline asked for has come, or the heartbeat.
     Tick,
     /// Stop in good order: finish commits, checkpoint, then say so.

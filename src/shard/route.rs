@@ -181,12 +181,14 @@ fn reserved_bytes(question: &Question) -> Option<usize> {
         Question::Fetch(fetch) => Some(64 * fetch.parts.len()),
         Question::FindOffset { .. }
         | Question::DeleteRecords { .. }
+        | Question::Producers { .. }
         | Question::EpochEnd { .. } => Some(64),
         Question::ListGroups => Some(64),
         // Members wait for each other: such a question must not keep others from being asked. They
         // are bounded by the requests that were taken.
         Question::Group { command: Command::Join(_) | Command::Sync(_), .. } => None,
         Question::Group { command, .. } => Some(command.bytes()),
+        Question::Sizes { partitions } => Some(16 * partitions.len()),
         Question::Watch { .. } | Question::Unwatch => None,
     }
 }

@@ -120,9 +120,11 @@ pub use run::Use;
 pub use run::runs_of;
 pub use scanner::Found;
 pub use scanner::Scanner;
+pub use verify::Contents;
 pub use verify::Finding;
 pub use verify::StoreFiles;
 pub use verify::Verification;
+pub use verify::contents;
 pub use verify::verify;
 
 #[cfg(test)]

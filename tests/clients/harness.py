@@ -117,7 +117,9 @@ class Kafka(Broker):
                 f"log.dirs={self.dir / 'data'}", "offsets.topic.replication.factor=1",
                 "transaction.state.log.replication.factor=1", "transaction.state.log.min.isr=1",
                 "group.initial.rebalance.delay.ms=0", ""]))
+            # Without eligible leader replicas: they set min.insync.replicas on the cluster and refuse to let go of it.
             subprocess.run(self.java("kafka.tools.StorageTool", "format", "-c", str(config),
+                                     "--feature", "eligible.leader.replicas.version=0",
                                      "-t", "AAAAAAAAQACAAAAAAAAAAQ"),
                            check=True, stdout=self.log, stderr=self.log)
         return self.java("kafka.Kafka", str(config))

@@ -51,6 +51,10 @@ mod init_producer_id;
 mod offset_for_leader_epoch;
 #[path = "../../src/kafka/messages/describe_acls.rs"]
 mod describe_acls;
+#[path = "../../src/kafka/messages/create_acls.rs"]
+mod create_acls;
+#[path = "../../src/kafka/messages/delete_acls.rs"]
+mod delete_acls;
 #[path = "../../src/kafka/messages/describe_configs.rs"]
 mod describe_configs;
 #[path = "../../src/kafka/messages/alter_configs.rs"]
@@ -65,6 +69,12 @@ mod delete_groups;
 mod incremental_alter_configs;
 #[path = "../../src/kafka/messages/offset_delete.rs"]
 mod offset_delete;
+#[path = "../../src/kafka/messages/describe_client_quotas.rs"]
+mod describe_client_quotas;
+#[path = "../../src/kafka/messages/alter_client_quotas.rs"]
+mod alter_client_quotas;
+#[path = "../../src/kafka/messages/describe_user_scram_credentials.rs"]
+mod describe_user_scram_credentials;
 #[path = "../../src/kafka/messages/describe_cluster.rs"]
 mod describe_cluster;
 #[path = "../../src/kafka/messages/describe_producers.rs"]
@@ -158,6 +168,8 @@ pub(crate) fn all() -> Vec<Api> {
         init_producer_id: InitProducerIdRequest, InitProducerIdResponse;
         offset_for_leader_epoch: OffsetForLeaderEpochRequest, OffsetForLeaderEpochResponse;
         describe_acls: DescribeAclsRequest, DescribeAclsResponse;
+        create_acls: CreateAclsRequest, CreateAclsResponse;
+        delete_acls: DeleteAclsRequest, DeleteAclsResponse;
         describe_configs: DescribeConfigsRequest, DescribeConfigsResponse;
         alter_configs: AlterConfigsRequest, AlterConfigsResponse;
         describe_log_dirs: DescribeLogDirsRequest, DescribeLogDirsResponse;
@@ -165,6 +177,9 @@ pub(crate) fn all() -> Vec<Api> {
         delete_groups: DeleteGroupsRequest, DeleteGroupsResponse;
         incremental_alter_configs: IncrementalAlterConfigsRequest, IncrementalAlterConfigsResponse;
         offset_delete: OffsetDeleteRequest, OffsetDeleteResponse;
+        describe_client_quotas: DescribeClientQuotasRequest, DescribeClientQuotasResponse;
+        alter_client_quotas: AlterClientQuotasRequest, AlterClientQuotasResponse;
+        describe_user_scram_credentials: DescribeUserScramCredentialsRequest, DescribeUserScramCredentialsResponse;
         describe_cluster: DescribeClusterRequest, DescribeClusterResponse;
         describe_producers: DescribeProducersRequest, DescribeProducersResponse;
         consumer_group_heartbeat: ConsumerGroupHeartbeatRequest, ConsumerGroupHeartbeatResponse;

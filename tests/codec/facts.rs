@@ -33,6 +33,7 @@ pub(crate) struct FieldFacts {
 pub(crate) enum Kind {
     Bool,
     Int(u32),
+    Double,
     Text,
     Uuid,
     Bytes,
@@ -63,6 +64,7 @@ impl Kind {
             "i16" => Self::Int(16),
             "i32" => Self::Int(32),
             "i64" => Self::Int(64),
+            "f64" => Self::Double,
             "String" => Self::Text,
             "TopicId" | "Uuid" => Self::Uuid,
             "Bytes" => Self::Bytes,
@@ -78,6 +80,7 @@ impl Kind {
         match self {
             Self::Bool => "boolean".to_owned(),
             Self::Int(bits) => format!("int{bits}"),
+            Self::Double => "float64".to_owned(),
             Self::Text => "string".to_owned(),
             Self::Uuid => "uuid".to_owned(),
             Self::Bytes if field == "records" => "records".to_owned(),
@@ -167,6 +170,7 @@ impl FieldFacts {
             (Some("i64::MAX"), _) => i64::MAX.to_string(),
             (Some(written), _) => written.to_owned(),
             (None, Kind::Bool) => "false".to_owned(),
+            (None, Kind::Double) => "0.0".to_owned(),
             (None, Kind::Int(_) | Kind::Uuid) => "0".to_owned(),
             (None, Kind::Text | Kind::Bytes) => "empty".to_owned(),
             (None, Kind::Struct(_)) => "{}".to_owned(),
@@ -283,7 +287,8 @@ macro_rules! struct_facts {
         $crate::facts::StructFacts {
             name: stringify!($name),
             fields: vec![ $( $crate::facts::FieldFacts {
-                name: stringify!($field),
+                // `match` is a word of Rust's own.
+                name: stringify!($field).trim_start_matches("r#"),
                 kind: {
                     let written: &[&'static str] = &[$( stringify!($null) )?];
                     $crate::facts::Kind::parse(stringify!($ty), !written.is_empty())

@@ -17,6 +17,7 @@ pub(crate) enum Value {
     Null,
     Bool(bool),
     Int(u32, i64),
+    Double(f64),
     Text(String),
     Uuid([u8; 16]),
     Bytes(Vec<u8>),
@@ -133,6 +134,11 @@ impl<'a> Generator<'a> {
         match kind {
             Kind::Bool => Value::Bool(true),
             Kind::Int(bits) => self.integer(*bits, 0),
+            // Of halves every one has exact bits, and none is a number that is none.
+            Kind::Double => match self.integer(32, 0) {
+                Value::Int(_, halves) => Value::Double(halves as f64 / 2.0),
+                other => unreachable!("no integer: {other:?}"),
+            },
             Kind::Text => self.text(),
             Kind::Uuid => {
                 let mut uuid = [0; 16];
@@ -193,6 +199,7 @@ pub(crate) fn nothing(kind: &Kind) -> Value {
     match kind {
         Kind::Bool => Value::Bool(false),
         Kind::Int(bits) => Value::Int(*bits, 0),
+        Kind::Double => Value::Double(0.0),
         Kind::Text => Value::Text(String::new()),
         Kind::Uuid => Value::Uuid([0; 16]),
         Kind::Bytes => Value::Bytes(Vec::new()),
@@ -276,6 +283,7 @@ impl Interpreter<'_> {
             (_, Value::Int(bits, value)) => {
                 out.extend(&value.to_be_bytes()[8 - (*bits / 8) as usize..]);
             }
+            (_, Value::Double(value)) => out.extend(value.to_be_bytes()),
             (_, Value::Uuid(uuid)) => out.extend(uuid),
             (_, Value::Text(text)) => {
                 self.length(kind, Some(text.len()), out);

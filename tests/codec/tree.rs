@@ -51,6 +51,7 @@ impl Tree {
             Value::Null => Self::Atom("None".to_owned()),
             Value::Bool(value) => Self::Atom(value.to_string()),
             Value::Int(_, value) => Self::Atom(value.to_string()),
+            Value::Double(value) => Self::Atom(format!("{value:?}")),
             Value::Text(text) => Self::Atom(format!("{text:?}")),
             Value::Uuid(uuid) => Self::Atom(Uuid::from_bytes(*uuid).to_string()),
             Value::Bytes(bytes) => Self::Atom(format!("{:?}", Bytes::copy_from_slice(bytes))),
@@ -112,7 +113,8 @@ impl<'a> Parser<'a> {
         if self.left.starts_with('"') || self.left.starts_with("b\"") {
             return Tree::Atom(self.quoted().to_owned());
         }
-        let end = self.left.find(|c: char| !c.is_alphanumeric() && c != '-' && c != '_');
+        let end =
+            self.left.find(|c: char| !c.is_alphanumeric() && c != '-' && c != '_' && c != '.');
         let (word, left) = self.left.split_at(end.unwrap_or(self.left.len()));
         self.left = left;
         if self.take(" { ") {
@@ -139,7 +141,8 @@ impl<'a> Parser<'a> {
     fn field(&mut self) -> (String, Tree) {
         let (name, left) = self.left.split_once(": ").expect("a field");
         self.left = left;
-        (name.to_owned(), self.tree())
+        // The peer's name for `match`, a word of Rust's own.
+        (name.trim_start_matches('_').to_owned(), self.tree())
     }
 
     fn structure(word: &str, fields: Vec<(String, Tree)>) -> Tree {

@@ -8,8 +8,10 @@ mod room;
 mod transfer;
 
 use std::cell::Cell;
+use std::ffi::CString;
 use std::future::Future;
 use std::io;
+use std::os::unix::ffi::OsStrExt;
 use std::panic::AssertUnwindSafe;
 use std::panic::catch_unwind;
 use std::path::Path;
@@ -89,6 +91,19 @@ impl Disk {
             in_flight: Cell::new(0),
             figures: Cell::new(DiskFigures::default()),
         }))
+    }
+
+    /// Total and usable bytes of the file system that the strand lies in; `None`: it does not say.
+    pub(crate) fn volume(&self) -> Option<(u64, u64)> {
+        let path = CString::new(self.paths.dir().as_os_str().as_bytes()).ok()?;
+        // SAFETY: plain numbers, for which zeros are valid.
+        let mut raw: libc::statvfs = unsafe { std::mem::zeroed() };
+        // SAFETY: a path that ends in a zero byte, and room for the answer, both for the call's time.
+        if unsafe { libc::statvfs(path.as_ptr(), &raw mut raw) } < 0 {
+            return None;
+        }
+        let bytes = |blocks: u64| blocks.saturating_mul(raw.f_frsize);
+        Some((bytes(raw.f_blocks), bytes(raw.f_bavail)))
     }
 
     /// Ops that have not ended.

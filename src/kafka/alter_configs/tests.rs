@@ -2,6 +2,9 @@
 
 use super::*;
 use crate::kafka::admin_tests::carried;
+use crate::kafka::messages::AlterConfigsResource;
+use crate::kafka::messages::AlterableConfig;
+use crate::kafka::messages::IncrementalAlterConfigsResource;
 use crate::kafka::wire::Message;
 use crate::metadata::Advertise;
 use crate::metadata::NewTopic;
@@ -201,4 +204,146 @@ fn a_core_stands_for_its_node() {
     assert_eq!(send(&mut desk, 1, vec![resource(BROKER, "1001", &change)], false), [(0, None)]);
     assert_eq!(desk.image.defaults().retention_ms, Some(9));
     assert_eq!(send(&mut desk, 1, vec![resource(BROKER, "1002", &change)], false)[0].0, 42);
+}
+
+fn replace(
+    desk: &mut Desk,
+    kind: i8,
+    name: &str,
+    configs: &[(&str, &str)],
+) -> (i16, Option<String>) {
+    let config = |(name, value): &(&str, &str)| AlterableConfig {
+        name: (*name).to_owned(),
+        value: Some((*value).to_owned()),
+        ..AlterableConfig::default()
+    };
+    let resource = AlterConfigsResource {
+        resource_type: kind,
+        resource_name: name.to_owned(),
+        configs: configs.iter().map(config).collect(),
+        ..AlterConfigsResource::default()
+    };
+    let request = AlterConfigsRequest { resources: vec![resource], ..Default::default() };
+    let context = AdminContext { image: &desk.image, listener: 0, version: 2 };
+    let (command, asked) = ask_to_replace(context, carried(2, &request));
+    let outcome = desk.ask(command);
+    let mut responses = carried(2, &asked.answer_replaced(outcome)).responses;
+    let response = responses.pop().expect("one answer");
+    (response.error_code, response.error_message)
+}
+
+#[test]
+fn what_a_replacement_leaves_out_is_removed() {
+    let mut desk = desk();
+    let own = |desk: &Desk| {
+        let set = desk.image.topic("a").unwrap().overrides.clone().unwrap_or_default();
+        set.iter().map(|(name, value)| format!("{name}={value}")).collect::<Vec<_>>()
+    };
+    let both = [("retention.ms", "7"), ("max.message.bytes", "5000")];
+    assert_eq!(replace(&mut desk, TOPIC, "a", &both), (0, None));
+    assert_eq!(own(&desk), ["max.message.bytes=5000", "retention.ms=7"]);
+    assert_eq!(replace(&mut desk, TOPIC, "a", &[("retention.ms", "8")]), (0, None));
+    assert_eq!(own(&desk), ["retention.ms=8"]);
+    assert_eq!(replace(&mut desk, TOPIC, "a", &[("retention.ms", "x")]).0, 40);
+    assert_eq!(own(&desk), ["retention.ms=8"], "a refusal changes nothing");
+    assert_eq!(replace(&mut desk, TOPIC, "a", &[]), (0, None));
+    assert!(own(&desk).is_empty());
+    assert_eq!(replace(&mut desk, BROKER, "", &[("log.segment.bytes", "2000000")]), (0, None));
+    assert_eq!(replace(&mut desk, BROKER, "", &[]), (0, None));
+    assert!(desk.image.state().node_overrides(None).is_none());
+}
+
+#[test]
+fn loggers_are_not_replaced() {
+    let message = Some("Unknown resource type 8".to_owned());
+    assert_eq!(replace(&mut desk(), BROKER_LOGGER, "1", &[("root", "INFO")]), (42, message));
+}
+
+#[test]
+fn groups_take_what_the_node_allows() {
+    let name = "consumer.session.timeout.ms";
+    let cases = [
+        ((name, 0, Some("50000")), (0, None)),
+        (
+            (name, 0, Some("1")),
+            (
+                40,
+                Some(format!(
+                    "{name} must be greater than or equal to group.consumer.min.session.timeout.ms"
+                )),
+            ),
+        ),
+        (
+            (name, 0, Some("70000")),
+            (
+                40,
+                Some(format!(
+                    "{name} must be less than or equal to group.consumer.max.session.timeout.ms"
+                )),
+            ),
+        ),
+        (
+            (name, 0, Some("x")),
+            (
+                40,
+                Some(format!("Invalid value x for configuration {name}: Not a number of type INT")),
+            ),
+        ),
+        (
+            (name, 2, Some("1")),
+            (40, Some(format!("Can't APPEND to key {name} because its type is not LIST."))),
+        ),
+        (("share.auto.offset.reset", 0, Some("by_duration:P1DT2H3M4.5S")), (0, None)),
+        (("nope", 1, None), (0, None)),
+    ];
+    for (change, expected) in cases {
+        let answers = send(&mut desk(), 1, vec![resource(GROUP, "g", &[change])], false);
+        assert_eq!(answers, [expected], "{change:?}");
+    }
+    for wrong in [
+        "by_duration:",
+        "by_duration:P",
+        "by_duration:PT",
+        "by_duration:PT1",
+        "sometime",
+        "by_duration:PTH",
+    ] {
+        let change = ("share.auto.offset.reset", 0, Some(wrong));
+        let answers = send(&mut desk(), 1, vec![resource(GROUP, "g", &[change])], false);
+        assert_eq!(answers[0].0, 40, "{wrong}");
+    }
+}
+
+#[test]
+fn loggers_take_levels_and_nothing_else() {
+    let levels = "Valid log levels are DEBUG, ERROR, FATAL, INFO, TRACE, WARN";
+    let cases = [
+        (("root", 0, Some("WARN")), 0, None),
+        (("strandlog::io", 0, Some("FATAL")), 0, None),
+        (("strandlog::io", 1, None), 0, None),
+        (
+            ("root", 1, None),
+            42,
+            Some("Removing the log level of the root logger is not allowed".to_owned()),
+        ),
+        (
+            ("root", 2, Some("WARN")),
+            42,
+            Some("APPEND operation is not allowed for the BROKER_LOGGER resource".to_owned()),
+        ),
+        (
+            ("root", 0, Some("LOUD")),
+            40,
+            Some(format!(
+                "Cannot set the log level of root to LOUD as it is not a supported log level. {levels}"
+            )),
+        ),
+    ];
+    for (change, code, message) in cases {
+        let mut desk = desk();
+        let answers = send(&mut desk, 1, vec![resource(BROKER_LOGGER, "1", &[change])], false);
+        assert_eq!(answers, [(code, message)], "{change:?}");
+        let set = desk.image.state().resource(&Resource::Loggers(1)).is_some();
+        assert_eq!(set, code == 0 && change.1 == 0, "{change:?}");
+    }
 }

@@ -19,6 +19,7 @@ fn desk() -> Desk {
     desk.ask(Command::CreateTopics { topics, validate_only: false });
     let set = |resource, name: &str, value: &str| Alteration {
         resource,
+        replaces: false,
         changes: vec![(name.to_owned(), Operation::Set(value.to_owned()))],
     };
     let alterations = vec![
@@ -164,13 +165,55 @@ fn what_kafka_refuses_is_refused_with_its_code_and_its_words() {
     for (kind, name, code, message) in cases {
         assert_eq!(refusal(&desk, kind, name), (code, message.to_owned()), "{kind} {name}");
     }
-    assert_eq!(refusal(&desk, GROUP, "g"), (0, String::new()));
 }
 
 #[test]
-fn the_one_logger_has_the_level_of_the_configuration() {
-    let result = send(&desk(), 4, BROKER_LOGGER, "1", None);
-    let [root] = &result.configs[..] else { panic!("{:?}", result.configs) };
-    let found = (root.name.as_str(), root.value.as_deref(), root.config_source, root.read_only);
-    assert_eq!(found, ("root", Some("WARN"), 6, true));
+fn a_group_has_the_configs_of_the_node_and_its_own() {
+    let mut desk = desk();
+    let kept = send(&desk, 4, GROUP, "g", None).configs;
+    assert_eq!(kept.len(), 17);
+    assert!(kept.iter().all(|config| config.config_source == 5 && config.synonyms.len() == 1));
+    let changes =
+        [("consumer.session.timeout.ms", "50000"), ("share.isolation.level", "read_committed")];
+    let changes = changes.map(|(key, value)| (key.to_owned(), Operation::Set(value.to_owned())));
+    let resource = Configured::Resource(Resource::Group("g".to_owned()));
+    let alteration = Alteration { resource, replaces: false, changes: changes.to_vec() };
+    desk.ask(Command::Alter { alterations: vec![alteration], validate_only: false });
+    let own = send(&desk, 4, GROUP, "g", Some(&["consumer.session.timeout.ms"])).configs;
+    let [timeout] = &own[..] else { panic!("{own:?}") };
+    assert_eq!((timeout.value.as_deref(), timeout.config_source), (Some("50000"), 8));
+    let layers: Vec<_> = timeout
+        .synonyms
+        .iter()
+        .map(|layer| (layer.name.as_str(), layer.value.as_deref(), layer.source))
+        .collect();
+    let expected = [
+        ("consumer.session.timeout.ms", Some("50000"), 8),
+        ("group.consumer.session.timeout.ms", Some("45000"), 5),
+    ];
+    assert_eq!(layers, expected);
+    assert_eq!(send(&desk, 4, GROUP, "h", None).configs, kept, "another group has none of it");
+}
+
+#[test]
+fn loggers_have_the_level_of_the_nearest_directive() {
+    let mut desk = desk();
+    let level = |desk: &Desk, name: &str| {
+        let configs = send(desk, 4, BROKER_LOGGER, "1", Some(&[name])).configs;
+        let [logger] = &configs[..] else { panic!("{configs:?}") };
+        assert_eq!((logger.config_source, logger.read_only), (6, false));
+        logger.value.clone().unwrap()
+    };
+    assert_eq!(level(&desk, "root"), "WARN");
+    assert_eq!(level(&desk, "strandlog::io"), "DEBUG");
+    assert_eq!(level(&desk, "strandlog::shard"), "WARN");
+    let changes = [("strandlog", "TRACE"), ("root", "ERROR")];
+    let changes = changes.map(|(key, value)| (key.to_owned(), Operation::Set(value.to_owned())));
+    let resource = Configured::Resource(Resource::Loggers(1));
+    let alteration = Alteration { resource, replaces: false, changes: changes.to_vec() };
+    desk.ask(Command::Alter { alterations: vec![alteration], validate_only: false });
+    assert_eq!(level(&desk, "root"), "ERROR");
+    assert_eq!(level(&desk, "strandlog::io"), "DEBUG", "what is nearer holds");
+    assert_eq!(level(&desk, "strandlog::shard"), "TRACE");
+    assert_eq!(level(&desk, "glommio"), "ERROR");
 }

@@ -16,6 +16,7 @@ use crate::metadata::configs::Value;
 /// Where a value comes from, strongest first.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub enum Source {
+    Group,
     Topic,
     /// Set on this node while it ran.
     Node,
@@ -233,7 +234,7 @@ impl InForce {
     }
 
     /// The layers of `names`, from the first that is `name` on: as Kafka lists synonyms.
-    fn layers(&self, name: &str, names: &[&str]) -> Vec<Layer> {
+    pub(super) fn layers(&self, name: &str, names: &[&str]) -> Vec<Layer> {
         let all = self.all_layers(names);
         all.into_iter().skip_while(|layer| layer.name != name).collect()
     }

@@ -2,6 +2,7 @@
 //! configs behind them, and which value of a config holds.
 
 mod broker;
+mod group;
 mod in_force;
 mod keys;
 mod topic;
@@ -11,6 +12,8 @@ mod value;
 mod tests;
 
 pub use broker::BrokerDef;
+pub use group::GROUP_DEFS;
+pub use group::GroupDef;
 pub use in_force::Described;
 pub use in_force::InForce;
 pub use in_force::Layer;

@@ -52,6 +52,7 @@ fn kind(kind: Option<ConfigType>) -> &'static str {
 
 fn source(source: Source) -> &'static str {
     match source {
+        Source::Group => "DYNAMIC_GROUP_CONFIG",
         Source::Topic => "DYNAMIC_TOPIC_CONFIG",
         Source::Node => "DYNAMIC_BROKER_CONFIG",
         Source::Cluster => "DYNAMIC_DEFAULT_BROKER_CONFIG",
@@ -149,7 +150,7 @@ fn values_are_taken_and_refused_as_kafka_takes_and_refuses_them() {
         let changes: Vec<_> = asked.split('|').map(operation).collect();
         let name = changes[0].0.clone();
         let resource = Configured::Topic("oracle".to_owned());
-        let alterations = vec![Alteration { resource, changes }];
+        let alterations = vec![Alteration { resource, replaces: false, changes }];
         let outcome = desk.ask(Command::Alter { alterations, validate_only: false });
         let Outcome::Altered(mut results) = outcome else { panic!("{outcome:?}") };
         let found = match results.remove(0) {

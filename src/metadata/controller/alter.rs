@@ -21,22 +21,36 @@ use crate::metadata::TopicKey;
 use crate::metadata::check_topic_name;
 use crate::metadata::controller::OVERRIDES_BYTES_MAX;
 use crate::metadata::controller::plan::Plan;
+use crate::metadata::controller::resources;
 
 pub(super) fn alter(plan: &mut Plan, alteration: Alteration) -> Result<(), Refusal> {
+    let changes = Changes { replaces: alteration.replaces, list: alteration.changes };
     match alteration.resource {
-        Configured::Topic(name) => alter_topic(plan, &name, alteration.changes),
-        Configured::Node(node) => alter_node(plan, Some(node), alteration.changes),
-        Configured::Cluster => alter_node(plan, None, alteration.changes),
+        Configured::Topic(name) => alter_topic(plan, &name, changes),
+        Configured::Node(node) => alter_node(plan, Some(node), changes),
+        Configured::Cluster => alter_node(plan, None, changes),
+        Configured::Resource(resource) => resources::alter(plan, resource, changes),
     }
 }
 
-type Changes = Vec<(String, Operation)>;
+/// What is to become of the configs of one resource.
+pub(super) struct Changes {
+    pub(super) replaces: bool,
+    pub(super) list: Vec<(String, Operation)>,
+}
+
+impl Changes {
+    /// What the changes are made to, where `before` is set.
+    pub(super) fn base(&self, before: &Overrides) -> Overrides {
+        if self.replaces { Overrides::new() } else { before.clone() }
+    }
+}
 
 fn alter_topic(plan: &mut Plan, name: &str, changes: Changes) -> Result<(), Refusal> {
     let topic = plan.image.topic(name).cloned();
     let before = topic.as_ref().and_then(|topic| topic.overrides.clone()).unwrap_or_default();
-    let mut after = Overrides::clone(&before);
-    for (key, operation) in changes {
+    let mut after = changes.base(&before);
+    for (key, operation) in changes.list {
         let current = before.get(key.as_str()).map(|value| value.to_string());
         match changed_topic_value(&key, operation, current)? {
             Some(value) => after.insert(key.into(), value.into()),
@@ -125,7 +139,7 @@ pub(super) fn check_topic_overrides(image: &Image, set: &Overrides) -> Result<()
     Ok(())
 }
 
-fn check_size(set: &Overrides) -> Result<(), Refusal> {
+pub(super) fn check_size(set: &Overrides) -> Result<(), Refusal> {
     let bytes: usize = set.iter().map(|(name, value)| name.len() + value.len()).sum();
     if bytes > OVERRIDES_BYTES_MAX {
         let message =
@@ -138,8 +152,8 @@ fn check_size(set: &Overrides) -> Result<(), Refusal> {
 fn alter_node(plan: &mut Plan, node: Option<NodeId>, changes: Changes) -> Result<(), Refusal> {
     let found = plan.image.state().node_overrides(node).cloned();
     let before = found.unwrap_or_else(|| Arc::new(Overrides::new()));
-    let mut after = Overrides::clone(&before);
-    for (key, operation) in changes {
+    let mut after = changes.base(&before);
+    for (key, operation) in changes.list {
         let value = changed_node_value(plan, &key, operation, &before)?;
         match value {
             Some(value) => after.insert(key.into(), value.into()),
@@ -204,7 +218,7 @@ fn check_node_overrides(set: &Overrides) -> Result<(), Refusal> {
 }
 
 /// What turns `before` into `after`.
-fn difference(before: &Overrides, after: &Overrides) -> Vec<(String, Option<String>)> {
+pub(super) fn difference(before: &Overrides, after: &Overrides) -> Vec<(String, Option<String>)> {
     let gone = before.keys().filter(|name| !after.contains_key(*name));
     let gone = gone.map(|name| (name.to_string(), None));
     let set = after.iter().filter(|(name, value)| before.get(*name) != Some(value));

@@ -9,6 +9,7 @@ mod alter;
 mod delete;
 mod place;
 mod plan;
+mod resources;
 mod topics;
 
 use std::collections::VecDeque;
@@ -50,6 +51,9 @@ pub const TOPICS_MAX: usize = 1_000_000;
 
 /// Partitions of a node.
 pub const PARTITIONS_MAX: usize = 1_000_000;
+
+/// Groups, quotas and loggers of a node that have something set.
+pub const RESOURCES_MAX: usize = 100_000;
 
 /// Bytes of the names and values that are set on one resource, together.
 pub const OVERRIDES_BYTES_MAX: usize = 128 << 10;

@@ -51,7 +51,8 @@ fn refusals(outcome: Outcome) -> Vec<Option<(RefusalKind, String)>> {
 }
 
 fn alter(desk: &mut Desk, resource: Configured, key: &str, operation: Operation) -> Option<String> {
-    let alteration = Alteration { resource, changes: vec![(key.to_owned(), operation)] };
+    let alteration =
+        Alteration { resource, replaces: false, changes: vec![(key.to_owned(), operation)] };
     let command = Command::Alter { alterations: vec![alteration], validate_only: false };
     refusals(desk.ask(command)).remove(0).map(|(_, message)| message)
 }

@@ -12,6 +12,7 @@ use crate::base::Offset;
 use crate::base::ShardId;
 use crate::kafka::AdminContext;
 use crate::kafka::alter_configs;
+use crate::kafka::client_quotas;
 use crate::kafka::create_partitions;
 use crate::kafka::create_topics;
 use crate::kafka::delete_topics;
@@ -19,21 +20,32 @@ use crate::kafka::describe_cluster;
 use crate::kafka::describe_configs;
 use crate::kafka::describe_topic_partitions;
 use crate::kafka::groups;
+use crate::kafka::list_config_resources;
+use crate::kafka::messages::AlterClientQuotasRequest;
+use crate::kafka::messages::AlterConfigsRequest;
+use crate::kafka::messages::CreateAclsRequest;
 use crate::kafka::messages::CreatePartitionsRequest;
 use crate::kafka::messages::CreateTopicsRequest;
+use crate::kafka::messages::DeleteAclsRequest;
 use crate::kafka::messages::DeleteTopicsRequest;
+use crate::kafka::messages::DescribeAclsRequest;
+use crate::kafka::messages::DescribeClientQuotasRequest;
 use crate::kafka::messages::DescribeClusterRequest;
 use crate::kafka::messages::DescribeConfigsRequest;
 use crate::kafka::messages::DescribeTopicPartitionsRequest;
+use crate::kafka::messages::DescribeUserScramCredentialsRequest;
 use crate::kafka::messages::FindCoordinatorRequest;
 use crate::kafka::messages::IncrementalAlterConfigsRequest;
+use crate::kafka::messages::ListConfigResourcesRequest;
 use crate::kafka::messages::MetadataRequest;
 use crate::kafka::metadata;
+use crate::kafka::security;
 use crate::kafka::versions::ApiKey;
 use crate::kafka::wire::Request;
 use crate::metadata::Command;
 use crate::metadata::Image;
 use crate::metadata::Publication;
+use crate::metadata::Resource;
 use crate::shard::AdminMessage;
 use crate::shard::CloseReason;
 use crate::shard::Effects;
@@ -152,6 +164,20 @@ impl Shard {
                     },
                 );
             }
+            ApiKey::AlterConfigs => {
+                self.serve(now, exchange, body, out, |context, request: AlterConfigsRequest| {
+                    let (command, asked) = alter_configs::ask_to_replace(context, request);
+                    let asked = Asked::ReplaceConfigs(exchange, asked);
+                    Reply::Later(command, asked, limits::COMMAND_TIMEOUT_MS)
+                });
+            }
+            ApiKey::AlterClientQuotas => {
+                self.serve(now, exchange, body, out, |_, request: AlterClientQuotasRequest| {
+                    let (command, asked) = client_quotas::ask(request);
+                    let asked = Asked::AlterQuotas(exchange, asked);
+                    Reply::Later(command, asked, limits::COMMAND_TIMEOUT_MS)
+                });
+            }
             _ => self.on_description(now, exchange, body, out),
         }
     }
@@ -176,6 +202,60 @@ impl Shard {
                     out,
                     |context, request: DescribeTopicPartitionsRequest| {
                         Reply::Now(describe_topic_partitions::answer(context, &request))
+                    },
+                );
+            }
+            ApiKey::ListConfigResources => {
+                self.serve(
+                    now,
+                    exchange,
+                    body,
+                    out,
+                    |context, request: ListConfigResourcesRequest| {
+                        Reply::Now(list_config_resources::answer(context, &request))
+                    },
+                );
+            }
+            ApiKey::DescribeClientQuotas => {
+                self.serve(
+                    now,
+                    exchange,
+                    body,
+                    out,
+                    |context, request: DescribeClientQuotasRequest| {
+                        Reply::Now(client_quotas::describe(context, &request))
+                    },
+                );
+            }
+            _ => self.on_security(now, exchange, body, out),
+        }
+    }
+
+    fn on_security(&mut self, now: Now, exchange: Exchange, body: Bytes, out: &mut Effects) {
+        match exchange.api {
+            ApiKey::DescribeAcls => {
+                self.serve(now, exchange, body, out, |_, _: DescribeAclsRequest| {
+                    Reply::Now(security::describe_acls())
+                });
+            }
+            ApiKey::CreateAcls => {
+                self.serve(now, exchange, body, out, |_, request: CreateAclsRequest| {
+                    Reply::Now(security::create_acls(&request))
+                });
+            }
+            ApiKey::DeleteAcls => {
+                self.serve(now, exchange, body, out, |_, request: DeleteAclsRequest| {
+                    Reply::Now(security::delete_acls(&request))
+                });
+            }
+            ApiKey::DescribeUserScramCredentials => {
+                self.serve(
+                    now,
+                    exchange,
+                    body,
+                    out,
+                    |_, request: DescribeUserScramCredentialsRequest| {
+                        Reply::Now(security::describe_scram(&request))
                     },
                 );
             }
@@ -244,8 +324,19 @@ impl Shard {
         let index = publication.image.index();
         let before = self.image.as_ref().map_or(-1, Image::index);
         assert!(before < index, "images come in the order of their index");
+        self.set_log_levels(&publication.image, out);
         self.on_image(now, publication, out);
         index
+    }
+
+    /// Loggers belong to the process: one shard speaks for all.
+    fn set_log_levels(&self, image: &Image, out: &mut Effects) {
+        let loggers = Resource::Loggers(image.layout().node);
+        let set = image.state().resource(&loggers);
+        let before = self.image.as_ref().and_then(|before| before.state().resource(&loggers));
+        if self.config.id == CONTROLLER && before != set {
+            out.log_levels = Some(set.cloned().unwrap_or_default());
+        }
     }
 
     pub(super) fn on_admin_tick(&mut self, now: Now, out: &mut Effects) {

@@ -6,6 +6,7 @@ use std::collections::BTreeSet;
 use super::CONTROLLER;
 use crate::base::Now;
 use crate::kafka::alter_configs::AlterConfigsAsked;
+use crate::kafka::client_quotas::AlterQuotasAsked;
 use crate::kafka::create_partitions::CreatePartitionsAsked;
 use crate::kafka::create_topics::CreateTopicsAsked;
 use crate::kafka::delete_topics::DeleteTopicsAsked;
@@ -26,6 +27,8 @@ pub(super) enum Asked {
     DeleteTopics(Exchange, DeleteTopicsAsked),
     CreatePartitions(Exchange, CreatePartitionsAsked),
     AlterConfigs(Exchange, AlterConfigsAsked),
+    ReplaceConfigs(Exchange, AlterConfigsAsked),
+    AlterQuotas(Exchange, AlterQuotasAsked),
     ProducerIds,
     /// Topics that are created because somebody asked for them.
     Nobody,
@@ -119,6 +122,12 @@ impl Shard {
                 self.reply(now, exchange, &asked.answer(outcome), out);
             }
             Asked::AlterConfigs(exchange, asked) => {
+                self.reply(now, exchange, &asked.answer(outcome), out);
+            }
+            Asked::ReplaceConfigs(exchange, asked) => {
+                self.reply(now, exchange, &asked.answer_replaced(outcome), out);
+            }
+            Asked::AlterQuotas(exchange, asked) => {
                 self.reply(now, exchange, &asked.answer(outcome), out);
             }
             Asked::ProducerIds => {

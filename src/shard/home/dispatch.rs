@@ -58,6 +58,8 @@ impl Shard {
             ApiKey::DeleteRecords => self.on_delete_records_request(now, exchange, body, out),
             ApiKey::OffsetForLeaderEpoch => self.on_leader_epochs(now, exchange, body, out),
             ApiKey::InitProducerId => self.on_init_producer_id(now, exchange, body, out),
+            ApiKey::DescribeLogDirs => self.on_describe_log_dirs(now, exchange, body, out),
+            ApiKey::DescribeProducers => self.on_describe_producers(now, exchange, body, out),
             ApiKey::ApiVersions => self.on_api_versions(now, exchange, body, out),
             ApiKey::Metadata
             | ApiKey::CreateTopics
@@ -65,6 +67,14 @@ impl Shard {
             | ApiKey::DescribeConfigs
             | ApiKey::CreatePartitions
             | ApiKey::IncrementalAlterConfigs
+            | ApiKey::AlterConfigs
+            | ApiKey::ListConfigResources
+            | ApiKey::DescribeClientQuotas
+            | ApiKey::AlterClientQuotas
+            | ApiKey::DescribeAcls
+            | ApiKey::CreateAcls
+            | ApiKey::DeleteAcls
+            | ApiKey::DescribeUserScramCredentials
             | ApiKey::DescribeCluster
             | ApiKey::DescribeTopicPartitions
             | ApiKey::FindCoordinator => self.on_admin(now, exchange, body, out),
@@ -79,13 +89,7 @@ impl Shard {
             | ApiKey::DeleteGroups
             | ApiKey::OffsetDelete => self.on_group_request(now, exchange, client_id, body, out),
             // Described, so that peers and tests can speak them, but refused by `read_call`.
-            ApiKey::ConsumerGroupHeartbeat
-            | ApiKey::ConsumerGroupDescribe
-            | ApiKey::AlterConfigs
-            | ApiKey::DescribeLogDirs
-            | ApiKey::ListConfigResources
-            | ApiKey::DescribeProducers
-            | ApiKey::DescribeAcls => {
+            ApiKey::ConsumerGroupHeartbeat | ApiKey::ConsumerGroupDescribe => {
                 unreachable!("{} is not served", exchange.api)
             }
         }

@@ -1,5 +1,5 @@
 //! Requests with one small answer per partition: ListOffsets (rule 75), DeleteRecords (rule 87),
-//! OffsetForLeaderEpoch (rule 73).
+//! OffsetForLeaderEpoch (rule 73), DescribeLogDirs, DescribeProducers.
 
 use std::collections::BTreeSet;
 
@@ -13,12 +13,15 @@ use crate::base::Now;
 use crate::base::ShardId;
 use crate::kafka::delete_records::delete_below;
 use crate::kafka::delete_records::deleted;
+use crate::kafka::describe_log_dirs::LogDirs;
+use crate::kafka::describe_producers;
 use crate::kafka::errors::ErrorCode;
 use crate::kafka::leader_epoch::epoch_end;
 use crate::kafka::list_offsets;
 use crate::kafka::messages::DeleteRecordsRequest;
 use crate::kafka::messages::DeleteRecordsResponse;
 use crate::kafka::messages::DeleteRecordsTopicResult;
+use crate::kafka::messages::DescribeProducersResponse;
 use crate::kafka::messages::ListOffsetsRequest;
 use crate::kafka::messages::ListOffsetsResponse;
 use crate::kafka::messages::ListOffsetsTopicResponse;
@@ -34,7 +37,7 @@ use crate::shard::route::HomeAnswer;
 
 /// How long partitions have time where the request does not say, in milliseconds (Kafka's
 /// `default.api.timeout.ms` less one retry).
-const TIMEOUT_MS: i32 = 30_000;
+pub(super) const TIMEOUT_MS: i32 = 30_000;
 
 /// A request of which answers are missing; what is not answered by the deadline timed out.
 #[derive(Debug)]
@@ -49,10 +52,12 @@ pub(in crate::shard) struct Gathering {
 
 /// Request and response of one API, both in the request's order.
 #[derive(Debug)]
-enum Answers {
+pub(super) enum Answers {
     Offsets(ListOffsetsRequest, ListOffsetsResponse),
     Deletions(DeleteRecordsRequest, DeleteRecordsResponse),
     Epochs(OffsetForLeaderEpochRequest, OffsetForLeaderEpochResponse),
+    Sizes(LogDirs),
+    Producers(DescribeProducersResponse),
 }
 
 impl Answers {
@@ -71,6 +76,11 @@ impl Answers {
                 let asked = &request.topics[topic].partitions[partition];
                 response.topics[topic].partitions[partition] = epoch_end(asked, &result);
             }
+            (Self::Sizes(directory), Answer::Sizes(sizes)) => directory.set(topic, &sizes),
+            (Self::Producers(response), Answer::Producers(result)) => {
+                let slot = &mut response.topics[topic].partitions[partition];
+                describe_producers::set(slot, result);
+            }
             // An owner answers what it was asked.
             (_, answer) => unreachable!("another question's answer: {answer:?}"),
         }
@@ -79,20 +89,20 @@ impl Answers {
 
 /// Questions of a request, and where their answers belong.
 #[derive(Default)]
-struct Questions {
+pub(super) struct Questions {
     list: Vec<(ShardId, Question)>,
     places: Vec<(usize, usize)>,
 }
 
 impl Questions {
-    fn push(&mut self, place: (usize, usize), owner: ShardId, question: Question) {
+    pub(super) fn push(&mut self, place: (usize, usize), owner: ShardId, question: Question) {
         self.list.push((owner, question));
         self.places.push(place);
     }
 }
 
 impl Shard {
-    fn place_of(&self, topic: &str, index: i32) -> Result<PartitionInfo, Rejection> {
+    pub(super) fn place_of(&self, topic: &str, index: i32) -> Result<PartitionInfo, Rejection> {
         let topic = self.topic_by_name(topic)?;
         self.partition_of(&topic, index)
     }
@@ -224,7 +234,7 @@ impl Shard {
         self.gather(now, exchange, answers, questions, TIMEOUT_MS, out);
     }
 
-    fn gather(
+    pub(super) fn gather(
         &mut self,
         now: Now,
         exchange: Exchange,
@@ -287,6 +297,11 @@ impl Shard {
             Answers::Offsets(_, response) => self.reply(now, exchange, &response, out),
             Answers::Deletions(_, response) => self.reply(now, exchange, &response, out),
             Answers::Epochs(_, response) => self.reply(now, exchange, &response, out),
+            Answers::Sizes(directory) => {
+                let response = directory.finish(gathering.missing == 0);
+                self.reply(now, exchange, &response, out);
+            }
+            Answers::Producers(response) => self.reply(now, exchange, &response, out),
         }
     }
 }

@@ -1,6 +1,7 @@
 //! Clients' requests at their home shard: Kafka's bytes become questions to the owners of
 //! partitions, their answers become Kafka's bytes. The only part of a shard that knows a protocol.
 
+mod describe;
 mod dispatch;
 mod fetch;
 mod gather;

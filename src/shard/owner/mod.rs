@@ -230,6 +230,8 @@ impl Shard {
             Question::DeleteRecords { partition, to } => {
                 self.on_delete_records(asker, partition, to);
             }
+            Question::Sizes { partitions } => self.on_sizes(asker, &partitions),
+            Question::Producers { partition } => self.on_producers(asker, partition),
             Question::EpochEnd { partition, current_epoch, epoch } => {
                 self.on_epoch_end(asker, partition, current_epoch, epoch);
             }

@@ -1,6 +1,7 @@
 //! DeleteRecords (rule 87) and OffsetForLeaderEpoch (rule 73) at the owner.
 
 use super::append::rejected;
+use crate::api::ActiveProducer;
 use crate::api::Answer;
 use crate::api::Rejection;
 use crate::base::LeaderEpoch;
@@ -58,5 +59,30 @@ impl Shard {
             Ok(end.map(|end| (end.epoch, end.end)))
         });
         self.answer(asker, Answer::EpochEnd(answer));
+    }
+
+    pub(super) fn on_sizes(&mut self, asker: Asker, partitions: &[PartitionId]) {
+        let empty = Log::default();
+        let sizes = partitions.iter().map(|partition| {
+            let (_, state) = self.owner.led(*partition).ok()?;
+            Some(state.log(*partition, &empty).bytes())
+        });
+        let sizes = sizes.collect();
+        self.answer(asker, Answer::Sizes(sizes));
+    }
+
+    pub(super) fn on_producers(&mut self, asker: Asker, partition: PartitionId) {
+        let answer = self.owner.led(partition).map(|(_, state)| {
+            let empty = Log::default();
+            let log = state.log(partition, &empty);
+            let active = log.producers().iter().map(|(producer_id, producer)| ActiveProducer {
+                producer_id,
+                epoch: producer.epoch,
+                last_sequence: producer.last_sequence,
+                last_timestamp: producer.batches().last().map_or(-1, |batch| batch.timestamp),
+            });
+            active.collect()
+        });
+        self.answer(asker, Answer::Producers(answer));
     }
 }

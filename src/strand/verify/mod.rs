@@ -72,14 +72,28 @@ impl Verification {
 
 /// Checks the strand whose files are `files`.
 pub fn verify(identity: &StrandIdentity, files: &dyn StoreFiles) -> Verification {
+    let mut found = contents(identity, files).verification;
+    found.findings.sort_by_key(|finding| (finding.file, finding.position));
+    found
+}
+
+/// What a stopped strand holds: every partition's facts, and where its batches lie.
+#[derive(Debug)]
+pub struct Contents {
+    pub logs: BTreeMap<PartitionId, Log>,
+    pub runs: RunMap,
+    pub verification: Verification,
+}
+
+/// Reads the strand whose files are `files`, and checks it on the way.
+pub fn contents(identity: &StrandIdentity, files: &dyn StoreFiles) -> Contents {
     let mut verifier = Verifier::new(*identity, files);
     match files.listing() {
         Ok(listing) => verifier.run(&listing),
         Err(error) => verifier.damage(File::Slot(Slot::A), 0, None, error),
     }
-    let mut found = verifier.found;
-    found.findings.sort_by_key(|finding| (finding.file, finding.position));
-    found
+    let Verifier { logs, runs, found, .. } = verifier;
+    Contents { logs, runs, verification: found }
 }
 
 struct Verifier<'a> {

@@ -115,6 +115,7 @@ final class Generator {
             case "int16" -> (short) 0;
             case "int32" -> 0;
             case "int64" -> 0L;
+            case "float64" -> 0.0;
             case "string" -> "";
             case "uuid" -> Uuid.ZERO_UUID;
             default -> throw new IllegalStateException("arrays of " + kind + " in " + type);
@@ -128,6 +129,7 @@ final class Generator {
             case "int16" -> (short) integer(16, ((Short) initial).longValue());
             case "int32" -> (int) integer(32, ((Integer) initial).longValue());
             case "int64" -> integer(64, (Long) initial);
+            case "float64" -> integer(32, 0) / 2.0;
             case "string" -> string();
             case "uuid" -> new Uuid(rng.next(), rng.next());
             case "records" -> MemoryRecords.readableRecords(ByteBuffer.wrap(bytes()));
