@@ -53,7 +53,7 @@ def idle(server, load, partitions, more):
 
 
 def restart(server, load, partitions, gigabytes, runs):
-    """Seconds from exec to the first connection taken, after kill -9 while producing."""
+    """Seconds from exec to the first answer, after kill -9 while producing."""
     shape = Shape("64x1k")
     fill = ["--records", shape.records, "--record-bytes", shape.record_bytes,
             "--connections", 16, "--depth", 5]
