@@ -79,6 +79,9 @@ pub(super) struct Recovery {
     headers: Vec<ExtentHeader>,
     /// Extents without a valid header.
     headless: Vec<(ExtentId, Headless)>,
+    /// Of those, the ones whose first page is not zeros: each may have begun a use of which nothing
+    /// else is left.
+    damaged_headers: u64,
     strays: Vec<Stray>,
     /// Extents without a valid header in which a page, too, could not be read.
     unreadable: Vec<(ExtentId, u32)>,
@@ -99,6 +102,7 @@ impl Recovery {
             head: CheckpointHead::default(),
             headers: Vec::new(),
             headless: Vec::new(),
+            damaged_headers: 0,
             strays: Vec::new(),
             unreadable: Vec::new(),
             chain: Chain::default(),
@@ -320,6 +324,7 @@ impl Strand {
             }
             Ok(_) | Err(HeaderFault::Damaged) => {
                 recovery.headless.push((extent, Headless::Damaged));
+                recovery.damaged_headers += 1;
             }
         }
         Ok(())

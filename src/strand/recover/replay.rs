@@ -141,7 +141,7 @@ impl Strand {
     fn resume(&mut self, now: Now, recovery: &Recovery, replay: &Replay, out: &mut Output) {
         let chain = &recovery.chain;
         self.start = chain.highest_start + 1;
-        self.extents.note_use(chain.highest_use);
+        self.extents.note_use(chain.highest_use + recovery.damaged_headers);
         let proven = replay.last.map_or(0, |last| last.closing_end);
         // Frames that were in flight when the last process died may hold any of the next K.
         let seen = replay.highest_sequence.max(proven);
