@@ -183,7 +183,8 @@ def stories(broker, admin, producer, kinds, partitions, can_die):
 
 def tool(address, *arguments):
     command = ["java", "-cp", f"{os.environ['KAFKA_JARS']}/*",
-               "org.apache.kafka.tools.consumer.group.ConsumerGroupCommand", "--bootstrap-server", address, *arguments]
+               "org.apache.kafka.tools.consumer.group.ConsumerGroupCommand", "--bootstrap-server", address,
+               "--timeout", "60000", *arguments]
     done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, timeout=PATIENCE)
     assert done.returncode == 0, f"{arguments}: {done.stdout}{done.stderr}"
     return done.stdout
