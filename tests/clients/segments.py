@@ -57,7 +57,7 @@ def read(address, topic, count, start=0):
 
 def dump(*files):
     """What Kafka says of segments and their indexes."""
-    command = ["java", "-cp", f"{os.environ['KAFKA_JARS']}/*", "kafka.tools.DumpLogSegments", "--deep-iteration", "--print-data-log",
+    command = ["java", "-cp", f"{os.environ['KAFKA_JARS']}/*", "org.apache.kafka.tools.DumpLogSegments", "--deep-iteration", "--print-data-log",
                "--files", ",".join(map(str, files))]
     done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
     text = done.stdout.decode()
