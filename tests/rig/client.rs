@@ -28,7 +28,9 @@ use strandlog::kafka::wire::encode_request;
 use strandlog::record::BatchBuilder;
 
 const TOPIC: &str = "stalls";
-const CONNECTIONS: usize = 8;
+/// How many producers load the broker. Among many, the next request soon wakes an executor that
+/// forgot a wake-up; with one, nothing else does.
+pub const CROWDS: [usize; 2] = [8, 1];
 /// An answer that has not come by then never comes.
 const ANSWER_MAX: Duration = Duration::from_secs(20);
 
@@ -111,9 +113,9 @@ pub struct Load {
 }
 
 impl Load {
-    pub fn start(address: &str) -> Self {
+    pub fn start(address: &str, connections: usize) -> Self {
         let stop = Arc::new(AtomicBool::new(false));
-        let producers = (0..CONNECTIONS)
+        let producers = (0..connections)
             .map(|producer| {
                 let (stop, connection) = (stop.clone(), Connection::open(address));
                 std::thread::spawn(move || produce(connection, producer as i32 % 4, &stop))

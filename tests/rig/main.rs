@@ -43,22 +43,39 @@ struct Arguments {
     /// Answers later than their interruption and 20 ms fail the run; for quiet machines.
     #[arg(long)]
     gate_times: bool,
-    /// Only `kill -9`: needs no root.
+    /// One part alone.
     #[arg(long)]
-    only_kills: bool,
-    /// Only the disk that fills.
-    #[arg(long)]
-    only_full: bool,
+    only: Option<Part>,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+enum Part {
+    /// `kill -9`: needs no root.
+    Kills,
+    /// Power cuts.
+    Cuts,
+    /// A core that is taken away.
+    Stalls,
+    /// A disk that fills.
+    Full,
+    /// Power cuts on the mutant binary, which acknowledges at submission.
+    Teeth,
+}
+
+impl Arguments {
+    fn wants(&self, part: Part) -> bool {
+        self.only.is_none_or(|only| only == part)
+    }
+
+    /// The mutant binary, where `part` is wanted.
+    fn mutant(&self, part: Part) -> Option<&PathBuf> {
+        self.mutant_binary.as_ref().filter(|_| self.wants(part))
+    }
 }
 
 fn main() {
     let arguments = Arguments::parse();
     let binary = PathBuf::from(env!("CARGO_BIN_EXE_strandlog"));
-    if arguments.only_full {
-        full::fill_and_empty(&binary);
-        println!("1 passed, 0 failed");
-        return;
-    }
     let plan =
         Plan { rounds: arguments.rounds, seed: arguments.seed, binary: &binary, mutant: None };
     let mut passed = 0;
@@ -78,12 +95,14 @@ fn main() {
             std::process::exit(1);
         }
     };
-    check("kill -9", rounds::kills(&plan));
-    if !arguments.only_kills {
+    if arguments.wants(Part::Kills) {
+        check("kill -9", rounds::kills(&plan));
+    }
+    if arguments.wants(Part::Cuts) {
         teeth::the_rig_loses_what_was_not_flushed_and_nothing_else();
         check("power cuts", rounds::power_cuts(&plan));
     }
-    if let Some(binary) = &arguments.mutant_binary {
+    if let Some(binary) = arguments.mutant(Part::Teeth) {
         let mutant = Some("ack at submission".to_owned());
         let lost = rounds::power_cuts(&Plan { binary, mutant, ..plan });
         check(
@@ -98,15 +117,19 @@ fn main() {
             },
         );
     }
-    if !arguments.only_kills {
-        let length = Duration::from_secs(arguments.stall_seconds);
+    let length = Duration::from_secs(arguments.stall_seconds);
+    if arguments.wants(Part::Stalls) {
         stalls::healthy(&binary, length, arguments.gate_times);
+        passed += 1;
+    }
+    if let Some(binary) = arguments.mutant(Part::Stalls) {
+        stalls::sick(binary, length);
+        passed += 1;
+    }
+    if arguments.wants(Part::Full) {
         full::fill_and_empty(&binary);
-        passed += 2;
-        if let Some(binary) = &arguments.mutant_binary {
-            stalls::sick(binary, length);
-            passed += 1;
-        }
+        passed += 1;
     }
     println!("{passed} passed, 0 failed");
+    assert!(passed > 0, "nothing was run: `--only teeth` needs `--mutant-binary`");
 }

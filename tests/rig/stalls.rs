@@ -56,15 +56,16 @@ fn examine(
     let broker = launch.start();
     interruption::pin_process(broker.pid(), 0);
     client::create_load_topic(&launch.address());
-    let phase = length / Interruption::ALL.len() as u32;
+    let phase = length / (Interruption::ALL.len() * client::CROWDS.len()) as u32;
     let (mut stuck, mut late_answers) = (0, 0);
-    for kind in Interruption::ALL {
-        let load = Load::start(&launch.address());
+    let kinds = Interruption::ALL.into_iter();
+    for (kind, crowd) in kinds.flat_map(|kind| client::CROWDS.map(|crowd| (kind, crowd))) {
+        let load = Load::start(&launch.address(), crowd);
         let longest = kind.interrupt(broker.pid(), phase);
         let answers = load.stop();
         let late = answers.later_than(longest + GRACE);
         println!(
-            "{kind:?}: {} answers, longest interruption {longest:?}, slowest answer {:?}, {late} late, {} stuck",
+            "{kind:?}, {crowd} producers: {} answers, longest interruption {longest:?}, slowest answer {:?}, {late} late, {} stuck",
             answers.count(),
             answers.slowest(),
             answers.stuck,
@@ -73,18 +74,19 @@ fn examine(
         late_answers += late;
     }
     broker.terminate();
-    let late_tasks = late_tasks(&launch.last_lines());
-    println!("late tasks: {late_tasks}");
+    let late_tasks = count("late_tasks=", &launch.last_lines());
+    let rescues = count("rescues=", &launch.last_lines());
+    println!("late tasks: {late_tasks}, rescues: {rescues}");
     Findings { late_tasks, stuck, late_answers }
 }
 
-/// The sum of `late_tasks=N` over the shards' closing lines.
-fn late_tasks(log: &str) -> u64 {
+/// The sum of what stands behind `name` in the shards' closing lines.
+fn count(name: &str, log: &str) -> u64 {
     let counts: Vec<u64> = log
         .split_whitespace()
-        .filter_map(|word| word.strip_prefix("late_tasks="))
+        .filter_map(|word| word.strip_prefix(name))
         .map(|count| count.parse().expect("a count"))
         .collect();
-    assert!(!counts.is_empty(), "the broker did not say how many tasks were late:\n{log}");
+    assert!(!counts.is_empty(), "the broker did not say {name}:\n{log}");
     counts.iter().sum()
 }
