@@ -274,14 +274,23 @@ impl Commit {
 
     /// Whether taking the entry in begins another use.
     pub(super) fn begins_use(&self, entry: &Entry) -> bool {
+        self.begins_use_of(&Sizes::of(entry))
+    }
+
+    /// Whether taking in a batch of so many bytes, with what may come before it, may begin another
+    /// use.
+    pub(super) fn begins_use_with(&self, batch_bytes: usize) -> bool {
+        self.begins_use_of(&Sizes { table_bytes: PAGE, payload_bytes: batch_bytes, runs: 2 })
+    }
+
+    fn begins_use_of(&self, more: &Sizes) -> bool {
         let Some(mut plan) = self.plan else { return true };
-        let more = Sizes::of(entry);
         let mut sizes = self.sizes;
-        if self.is_full_for(&more) {
+        if self.is_full_for(more) {
             plan.advance(&sizes, sizes.frame_bytes());
             sizes = Sizes::default();
         }
-        !plan.fits(&sizes.with(&more), self.extent_bytes)
+        !plan.fits(&sizes.with(more), self.extent_bytes)
     }
 
     /// Takes an entry in. It must fit an extent.

@@ -91,7 +91,8 @@ pub enum Damage {
 pub enum Refusal {
     /// No space that is not reserved (R16). Retriable: retention and evacuation give space back.
     Full,
-    /// More gathers than the disk takes. Retriable.
+    /// More gathers than the disk takes, or an extent is still in the making. Retriable: with the
+    /// next outcome of the disk it may be taken.
     Overloaded,
     /// The batch does not fit an extent (R3), or the strand's limit.
     TooLarge,

@@ -30,9 +30,9 @@ use crate::strand::recover::Recovery;
 /// next one has it again.
 const RESERVE: usize = 2;
 
-/// Extents made ahead (R15): one more than the reserve, so that a disk that is full says so while
-/// the reserve is whole.
-const READY: usize = RESERVE + 1;
+/// Extents made ahead (R15): beside the reserve one that is taken next, so that a disk that is full
+/// says so while the reserve is whole, and one that may be in the making meanwhile.
+const READY: usize = RESERVE + 2;
 
 /// A denied allocation is tried again after this long: space is freed by others too.
 const ALLOCATION_RETRY_US: u64 = 1_000_000;
@@ -55,21 +55,12 @@ pub(super) enum Need {
     Command,
 }
 
-/// What the disk said when it was last asked for an extent.
-#[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
-enum Supply {
-    /// Nothing was asked of it in this life of the process.
-    #[default]
-    Unknown,
-    Gave,
-    Refused,
-}
-
 /// What is remembered about room beside the extents themselves.
 #[derive(Debug, Default)]
 pub(super) struct Space {
-    supply: Supply,
-    /// After a refusal the disk is asked again then, at the earliest.
+    /// The disk had no room for another extent when it was last asked.
+    is_denied: bool,
+    /// It is asked again then, at the earliest.
     extent_retry_us: Option<u64>,
     /// It had no room for a longer slot or an index file, or lost what a slot held: they are tried
     /// again then.
@@ -87,6 +78,8 @@ pub(super) struct Space {
     held_until: Option<u64>,
     /// A producer was refused for want of room since the last turn.
     pub was_refused: bool,
+    /// Somebody waits for an extent that is in the making: the next one is used as it is (R15).
+    is_waited_for: bool,
     /// For as long as a use is older than they.
     truncations: Vec<Truncation>,
 }
@@ -134,7 +127,7 @@ impl Strand {
     /// Extents that a further use could take, those that are still to be made included.
     pub(super) fn available(&self) -> usize {
         let ready = self.extents.count(Stage::Ready);
-        let could_be_made = if self.space.supply == Supply::Refused {
+        let could_be_made = if self.space.is_denied {
             0
         } else {
             let vacant = (self.config.extents_max as usize).saturating_sub(self.extents.len());
@@ -143,8 +136,10 @@ impl Strand {
         (ready + could_be_made).saturating_sub(self.commit.unopened())
     }
 
-    /// R16: whether there is room for the entry that is not reserved for somebody else.
-    pub(super) fn admits(&self, need: Need, entry: &Entry) -> Result<(), Refusal> {
+    /// R16: whether there is room for the entry that is not reserved for somebody else. Room is what
+    /// is made: an entry that waited in vain for an extent would keep checkpoints waiting, and
+    /// without them no older use is ever given back.
+    pub(super) fn admits(&mut self, need: Need, entry: &Entry) -> Result<(), Refusal> {
         if !self.is_ready() {
             return Err(Refusal::NotReady);
         }
@@ -163,16 +158,32 @@ impl Strand {
             Need::Evacuation => RESERVE - 1,
             Need::Command => 0,
         };
-        let is_there = takes == 0 || self.has_extent_for_next();
-        if is_there && self.available() >= leaves + takes { Ok(()) } else { Err(Refusal::Full) }
+        if self.available() < leaves + takes {
+            return Err(Refusal::Full);
+        }
+        if takes == 0 || self.has_made(leaves + takes) {
+            return Ok(());
+        }
+        self.space.is_waited_for = true;
+        Err(Refusal::Overloaded)
     }
 
-    /// Whether a further use has its extent, or is about to. An entry that waited for one in vain
-    /// would keep checkpoints waiting, and without them no older use is ever given back.
-    fn has_extent_for_next(&self) -> bool {
-        self.extents.count(Stage::Ready) > self.commit.unopened()
-            || self.space.supply == Supply::Gave
-            || self.extents.uses().next().is_none()
+    /// So many extents are made that no use was planned for. A strand without uses has nothing to
+    /// give back, and makes nothing before it is wanted.
+    fn has_made(&self, extents: usize) -> bool {
+        let made = self.extents.count(Stage::Ready).saturating_sub(self.commit.unopened());
+        made >= extents || self.extents.uses().next().is_none()
+    }
+
+    /// Whether a batch of so many bytes would be refused as [`Refusal::Overloaded`], because the
+    /// extent that it wants is still in the making.
+    pub fn awaits_extent(&mut self, batch_bytes: usize) -> bool {
+        let waits = self.is_ready()
+            && self.available() > RESERVE
+            && !self.has_made(RESERVE + 1)
+            && self.commit.begins_use_with(batch_bytes);
+        self.space.is_waited_for |= waits;
+        waits
     }
 
     /// Something dead would be given back by checkpoints alone.
@@ -199,9 +210,9 @@ impl Strand {
         self.space.is_pressed || self.is_scarce()
     }
 
-    /// This strand itself is down to what is reserved.
+    /// This strand itself is down to what is reserved, and one.
     pub(super) fn is_scarce(&self) -> bool {
-        self.available() <= READY
+        self.available() <= RESERVE + 1
     }
 
     /// Another strand of the disk was refused an extent, or all have enough again.
@@ -216,7 +227,7 @@ impl Strand {
         self.space.file_retry_us.take_if(is_over);
         // Nothing is asked for ahead where there is nothing: the next entry finds out.
         if may_ask_again && self.extents.len() == 0 {
-            self.space.supply = Supply::Unknown;
+            self.space.is_denied = false;
         }
         // The first checkpoint comes before the first extent: a store with extents and without a
         // slot that counts is damaged, not fresh (R14).
@@ -232,7 +243,8 @@ impl Strand {
         let wanted = if is_idle { waited_for } else { READY + waited_for };
         let has_room = self.extents.len() < self.config.extents_max as usize
             && self.space.extent_retry_us.is_none();
-        let is_urgent = ready < waited_for && preparing < PREPARING_MAX;
+        let is_waited_for = ready < waited_for || self.space.is_waited_for;
+        let is_urgent = is_waited_for && ready < wanted && preparing < PREPARING_MAX;
         let is_wanted = ready + preparing < wanted && preparing == 0;
         if has_room && (is_urgent || is_wanted) {
             let extent = self.extents.vacant();
@@ -274,7 +286,8 @@ impl Strand {
             }
             _ => {
                 self.extents.made(extent);
-                self.space.supply = Supply::Gave;
+                self.space.is_denied = false;
+                self.space.is_waited_for = false;
                 self.prepare(now, out);
             }
         }
@@ -358,7 +371,8 @@ impl Strand {
     }
 
     fn deny_extent(&mut self, now: Now) {
-        self.space.supply = Supply::Refused;
+        self.space.is_denied = true;
+        self.space.is_waited_for = false;
         self.space.extent_retry_us = Some(retry_after(now));
     }
 
@@ -392,8 +406,7 @@ impl Strand {
         let is_made =
             self.extents.count(Stage::Ready) > 0 || self.extents.count(Stage::Preparing) > 0;
         let is_full = self.extents.len() >= self.config.extents_max as usize;
-        let is_refused = self.space.supply == Supply::Refused;
-        self.commit.unopened() > 0 && !is_made && (is_refused || is_full)
+        self.commit.unopened() > 0 && !is_made && (self.space.is_denied || is_full)
     }
 }
 

@@ -59,7 +59,8 @@ impl Shard {
             Ok((led, _)) => led.strand,
             Err(rejection) => return self.answer(asker, Answer::Appended(Err(rejection))),
         };
-        let must_wait = self.owner.held.contains_key(&partition) || self.owner.is_busy(strand);
+        let must_wait =
+            self.owner.held.contains_key(&partition) || self.owner.is_busy(strand, batch.len());
         match readiness {
             Readiness::Checked(accepted) if !must_wait => {
                 self.append_accepted(now, asker, partition, &accepted, &batch);
@@ -140,7 +141,9 @@ impl Shard {
             return self.refuse_held(partition);
         };
         loop {
-            let busy = self.owner.is_busy(strand);
+            let Some(held) = self.owner.held.get(&partition) else { return };
+            let bytes = held.queue.front().map_or(0, |first| first.batch.len());
+            let busy = self.owner.is_busy(strand, bytes);
             let Some(held) = self.owner.held.get_mut(&partition) else { return };
             match held.queue.front() {
                 None => {

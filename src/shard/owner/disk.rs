@@ -71,6 +71,8 @@ impl Shard {
         let mut output = Output::default();
         state.strand.on_outcome(now, token, outcome, &mut output);
         self.carry(strand, output, out);
+        // An extent may be made, or refused, that appends were held for.
+        self.append_deferred(now, out);
     }
 
     /// Looks at one piece of news; false: there is none.

@@ -155,10 +155,12 @@ impl Owner {
         appended + self.held_bytes
     }
 
-    /// Whether the strand has all that it should have to write.
-    fn is_busy(&self, strand: StrandId) -> bool {
-        let state = self.strands.get(&strand);
-        state.is_some_and(|state| state.undurable_bytes >= limits::UNDURABLE_BYTES_MAX)
+    /// Whether the strand has all that it should have to write, or a batch of so many bytes would
+    /// wait for an extent that is in the making.
+    fn is_busy(&mut self, strand: StrandId, batch_bytes: usize) -> bool {
+        let Some(state) = self.strands.get_mut(&strand) else { return false };
+        state.undurable_bytes >= limits::UNDURABLE_BYTES_MAX
+            || state.strand.awaits_extent(batch_bytes)
     }
 
     pub(super) fn next_deadline(&self) -> Option<u64> {

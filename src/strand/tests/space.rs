@@ -5,8 +5,10 @@ use super::disk::Disk;
 use super::produce;
 use crate::base::PartitionId;
 use crate::strand::Notice;
+use crate::strand::Op;
 use crate::strand::Refusal;
 use crate::strand::StrandConfig;
+use crate::strand::Token;
 
 const PARTITION: PartitionId = PartitionId(1);
 
@@ -63,6 +65,40 @@ fn a_full_device_refuses_until_it_gives_and_says_so_once() {
     assert_eq!(told_full(&bench), [true, false]);
 }
 
+/// Producers that are faster than extents are made wait; they do not eat the reserve.
+#[test]
+fn a_device_that_is_full_before_it_says_so_leaves_the_reserve_whole() {
+    let mut bench = on_device(7);
+    produce(&mut bench.strand, 1, 3000).unwrap();
+    rest(&mut bench);
+    assert_eq!(bench.strand.figures().extents_ready, 4);
+    let allocates = |(_, op): &(Token, Op)| matches!(op, Op::Allocate { .. });
+    let mut held = Vec::new();
+    let refusal = loop {
+        let refused = match produce(&mut bench.strand, 1, 3000) {
+            Ok(_) => None,
+            Err(refusal) => Some(refusal),
+        };
+        bench.turn();
+        while let Some(at) = bench.waiting.iter().position(|wanted| !allocates(wanted)) {
+            bench.carry_out(at);
+            bench.turn();
+        }
+        held.append(&mut bench.waiting.drain(..).collect());
+        if let Some(refusal) = refused {
+            break refusal;
+        }
+    };
+    assert_eq!(refusal, Refusal::Overloaded, "the disk has not answered");
+    assert!(bench.strand.awaits_extent(3000));
+    assert_eq!(bench.strand.figures().extents_ready, 2, "R16");
+    bench.waiting.extend(held);
+    rest(&mut bench);
+    fill(&mut bench);
+    assert!(bench.strand.figures().extents_ready >= 2, "R16: {:?}", bench.strand.figures());
+    assert!(!bench.strand.awaits_extent(3000), "it is refused instead");
+}
+
 #[test]
 fn however_often_a_full_store_starts_it_takes_commands() {
     let mut bench = Bench::start(small(), Disk::default());
@@ -104,7 +140,7 @@ fn what_is_to_spare_is_given_back_while_another_strand_of_the_disk_is_short() {
     bench.strand.press(true);
     bench.run();
     let figures = bench.strand.figures();
-    assert_eq!(figures.extents_ready, 3, "R16: the reserve, and one for producers: {figures:?}");
+    assert_eq!(figures.extents_ready, 4, "R16: the reserve, and two for producers: {figures:?}");
     let kept = figures.extents_ready
         + figures.extents_open
         + figures.extents_sealed
@@ -112,7 +148,7 @@ fn what_is_to_spare_is_given_back_while_another_strand_of_the_disk_is_short() {
     assert_eq!(bench.disk.extents() as u32, kept);
     bench.strand.press(false);
     bench.run();
-    assert_eq!(bench.strand.figures().extents_ready, 3, "none is made before it is needed");
+    assert_eq!(bench.strand.figures().extents_ready, 4, "none is made before it is needed");
     assert!(produce(&mut bench.strand, 1, 3000).is_ok());
 }
 
