@@ -204,7 +204,7 @@ mod tests {
         let hole = [batch(5), batch(8)].concat();
         assert!(offsets(&hole).unwrap_err().contains("compaction"));
         assert!(offsets(&whole[..whole.len() - 1]).unwrap_err().contains("cut off"));
-        let mut flipped = whole.clone();
+        let mut flipped = whole;
         let end = flipped.len() - 1;
         flipped[end] ^= 1;
         assert!(offsets(&flipped).unwrap_err().contains("CRC"));

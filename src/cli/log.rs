@@ -301,7 +301,7 @@ fn import_into(
     matches: &ArgMatches,
     out: &mut dyn Write,
 ) -> Result<ExitStatus, Stopped> {
-    let store = Store::open(&scope.dir)?;
+    let store = Store::take(&scope.dir)?;
     let target = import::Target {
         topic: matches.get_one::<String>("topic").map_or("", String::as_str),
         partition: matches.get_one("number").copied().unwrap_or(0),

@@ -3,6 +3,7 @@
 use std::fs;
 use std::fs::File as Descriptor;
 use std::fs::TryLockError;
+use std::io::ErrorKind;
 use std::os::unix::fs::FileExt;
 use std::path::Path;
 use std::path::PathBuf;
@@ -20,7 +21,10 @@ use crate::strand::StrandPlace;
 /// Name of the manifest in the data directory.
 pub(super) const MANIFEST: &str = "manifest";
 
-/// Files of one strand that are held locked at once; a running broker locks them all.
+/// Name of the file in the data directory that a running broker holds locked.
+const LOCK: &str = "lock";
+
+/// Files of one strand that are held locked at once.
 const LOCKS_MAX: usize = 256;
 
 /// Why a store cannot be looked into.
@@ -32,14 +36,37 @@ pub(super) enum OpenError {
     Unreadable(String),
 }
 
-/// A data directory with its manifest.
+/// A data directory with its manifest, and no broker on it for as long as this lives.
 pub(super) struct Store {
     root: PathBuf,
     pub(super) manifest: Manifest,
+    /// The broker's own lock. A copy of a data directory need not have the file.
+    _lock: Option<Descriptor>,
 }
 
 impl Store {
+    /// For reading, beside others who read.
     pub(super) fn open(root: &Path) -> Result<Self, OpenError> {
+        let path = root.join(LOCK);
+        match Descriptor::open(&path) {
+            Ok(lock) => Self::held(root, Some(taken(lock.try_lock_shared(), lock, path)?)),
+            Err(error) if error.kind() == ErrorKind::NotFound => Self::held(root, None),
+            Err(error) => Err(OpenError::Unreadable(format!("{}: {error}", path.display()))),
+        }
+    }
+
+    /// For writing, alone.
+    pub(super) fn take(root: &Path) -> Result<Self, OpenError> {
+        // The manifest first: where there is no store, none is begun.
+        Self::held(root, None)?;
+        let path = root.join(LOCK);
+        let lock = Descriptor::options().create(true).truncate(false).write(true).open(&path);
+        let lock =
+            lock.map_err(|error| OpenError::Unreadable(format!("{}: {error}", path.display())))?;
+        Self::held(root, Some(taken(lock.try_lock(), lock, path)?))
+    }
+
+    fn held(root: &Path, lock: Option<Descriptor>) -> Result<Self, OpenError> {
         let path = root.join(MANIFEST);
         let unreadable =
             |what: String| OpenError::Unreadable(format!("{}: {what}", path.display()));
@@ -52,7 +79,7 @@ impl Store {
                 }
             })
         })?;
-        Ok(Self { root: root.to_owned(), manifest })
+        Ok(Self { root: root.to_owned(), manifest, _lock: lock })
     }
 
     /// Where the files of a strand lie.
@@ -74,6 +101,21 @@ impl Store {
     }
 }
 
+/// The descriptor whose lock was tried, if it was had.
+fn taken(
+    tried: Result<(), TryLockError>,
+    descriptor: Descriptor,
+    path: PathBuf,
+) -> Result<Descriptor, OpenError> {
+    match tried {
+        Ok(()) => Ok(descriptor),
+        Err(TryLockError::WouldBlock) => Err(OpenError::Running(path)),
+        Err(TryLockError::Error(error)) => {
+            Err(OpenError::Unreadable(format!("{}: {error}", path.display())))
+        }
+    }
+}
+
 /// The files of one strand.
 pub(super) struct StrandStore {
     pub(super) identity: StrandIdentity,
@@ -91,11 +133,7 @@ impl StrandStore {
             let path = self.path(file);
             let unreadable = |error| OpenError::Unreadable(format!("{}: {error}", path.display()));
             let descriptor = Descriptor::open(&path).map_err(unreadable)?;
-            match descriptor.try_lock_shared() {
-                Ok(()) => self.locks.push(descriptor),
-                Err(TryLockError::WouldBlock) => return Err(OpenError::Running(path)),
-                Err(TryLockError::Error(error)) => return Err(unreadable(error)),
-            }
+            self.locks.push(taken(descriptor.try_lock_shared(), descriptor, path)?);
         }
         Ok(())
     }

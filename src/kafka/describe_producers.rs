@@ -17,12 +17,15 @@ use crate::metadata::Image;
 use crate::metadata::PartitionInfo;
 use crate::metadata::check_topic_name;
 
-/// What is answered where nothing is known, and whom to ask for the rest: topic and partition of the
-/// response, and the partition.
+/// A partition whose owner is to be asked, and where its answer goes: numbers of topic and
+/// partition in the response.
+pub type Asked = ((usize, usize), PartitionInfo);
+
+/// What is answered where nothing is known, and whom to ask for the rest.
 pub fn begin(
     image: Option<&Image>,
     request: &DescribeProducersRequest,
-) -> (DescribeProducersResponse, Vec<((usize, usize), PartitionInfo)>) {
+) -> (DescribeProducersResponse, Vec<Asked>) {
     let mut response = DescribeProducersResponse::default();
     let mut asked = Vec::new();
     let mut seen = BTreeSet::new();

@@ -38,9 +38,28 @@ fn the_files_of_a_running_broker_are_locked_against_others() {
         }
     }
     assert!(locked >= 2, "the slots at least");
-    let mut dump = Command::new(BINARY);
-    let output = dump.args(["log", "dump", "--dir"]).arg(setup.data()).output().unwrap();
-    assert_eq!(output.status.code(), Some(72), "{output:?}");
+    broker.stop();
+}
+
+/// Each of them would see, or make, something in between.
+#[test]
+fn tools_for_a_stopped_broker_refuse_a_running_one() {
+    let setup = Setup::new();
+    let broker = setup.start();
+    let nowhere = setup.data().join("nowhere");
+    let nowhere = nowhere.to_str().unwrap();
+    let tools: [&[&str]; 4] = [
+        &["dump"],
+        &["rescue"],
+        &["export", "--topic", "t", "--out", nowhere],
+        &["import", "--topic", "t", nowhere],
+    ];
+    for tool in tools {
+        let mut command = Command::new(BINARY);
+        command.arg("log").arg(tool[0]).arg("--dir").arg(setup.data()).args(&tool[1..]);
+        let output = command.output().unwrap();
+        assert_eq!(output.status.code(), Some(72), "{tool:?}: {output:?}");
+    }
     broker.stop();
 }
 

@@ -5,6 +5,8 @@ use crate::kafka::admin_tests::carried;
 use crate::kafka::messages::QuotaOperation;
 use crate::metadata::rig::Desk;
 
+/// A filter's part: entity type, match type, match.
+type Filter<'a> = (&'a str, i8, Option<&'a str>);
 type Entity<'a> = [(&'a str, Option<&'a str>)];
 
 fn limit(desk: &mut Desk, of: &Entity<'_>, key: &str, value: Option<f64>) -> (i16, Option<String>) {
@@ -136,7 +138,7 @@ fn what_kafka_refuses_is_refused_in_its_words() {
 
 #[test]
 fn filters_that_kafka_refuses_are_refused_in_its_words() {
-    let cases: &[(&[(&str, i8, Option<&str>)], i16, &str)] = &[
+    let cases: &[(&[Filter<'_>], i16, &str)] = &[
         (&[("group", 2, None)], 35, "Unsupported entity type group"),
         (&[("", 2, None)], 42, "Invalid empty entity type."),
         (

@@ -127,7 +127,7 @@ fn is_reset_strategy(text: &str) -> bool {
         }
         parts > 0 && left.is_empty()
     });
-    days_fit && time_fits && rest != "" && rest != "T"
+    days_fit && time_fits && !rest.is_empty() && rest != "T"
 }
 
 fn is_number(text: &str) -> bool {

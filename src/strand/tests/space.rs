@@ -75,10 +75,7 @@ fn a_device_that_is_full_before_it_says_so_leaves_the_reserve_whole() {
     let allocates = |(_, op): &(Token, Op)| matches!(op, Op::Allocate { .. });
     let mut held = Vec::new();
     let refusal = loop {
-        let refused = match produce(&mut bench.strand, 1, 3000) {
-            Ok(_) => None,
-            Err(refusal) => Some(refusal),
-        };
+        let refused = produce(&mut bench.strand, 1, 3000).err();
         bench.turn();
         while let Some(at) = bench.waiting.iter().position(|wanted| !allocates(wanted)) {
             bench.carry_out(at);
