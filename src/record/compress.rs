@@ -109,15 +109,26 @@ fn within(bytes: usize, bytes_max: usize) -> Result<(), CompressError> {
     if bytes <= bytes_max { Ok(()) } else { Err(CompressError::TooLarge { bytes_max }) }
 }
 
+/// What grows as it comes. More than that is given all the room it may fill at once: growing by
+/// copies would hold a large batch twice, and room that is not filled costs addresses only.
+const GROWING_BYTES_MAX: usize = 4 << 20;
+
 /// Reads one byte more than allowed, to tell *full* from *too large*.
 fn drain(
     codec: Codec,
-    decoder: impl Read,
+    mut decoder: impl Read,
     bytes_max: usize,
     out: &mut Vec<u8>,
 ) -> Result<(), CompressError> {
-    let limit = (bytes_max as u64).saturating_add(1);
-    let read = decoder.take(limit).read_to_end(out).map_err(|_| CompressError::Corrupt(codec))?;
+    let corrupt = |_| CompressError::Corrupt(codec);
+    let limit = bytes_max.saturating_add(1);
+    let growing = limit.min(GROWING_BYTES_MAX);
+    let mut read = decoder.by_ref().take(growing as u64).read_to_end(out).map_err(corrupt)?;
+    if read == growing && read < limit {
+        let rest = limit - read;
+        out.try_reserve_exact(rest).map_err(|_| CompressError::TooLarge { bytes_max })?;
+        read += decoder.take(rest as u64).read_to_end(out).map_err(corrupt)?;
+    }
     within(read, bytes_max)
 }
 
