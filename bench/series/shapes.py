@@ -53,7 +53,7 @@ class Shape:
         for config in TOPIC_CONFIGS:
             options += ["--topic-config", config]
         if self.rate is not None:
-            options += ["--rate", self.rate, "--spin"]
+            options += ["--rate", self.rate]
         return [str(option) for option in options]
 
     def block_kib(self):
