@@ -106,7 +106,7 @@ impl Shard {
     pub(super) fn expire_requests(&mut self, now: Now, out: &mut Effects) {
         while let Some(request) = self.requests.pop_due(now.mono_us) {
             match self.requests.by_id.get(&request) {
-                Some(InFlight::Produce(_)) => self.on_produce_timeout(now, request, out),
+                Some(InFlight::Produce(_)) => self.end_produce(now, request, out),
                 Some(InFlight::Fetch(_)) => self.on_fetch_timeout(now, request, out),
                 Some(InFlight::Gather(_)) => self.on_gather_timeout(now, request, out),
                 Some(InFlight::Group(_)) => self.end_grouping(now, request, out),

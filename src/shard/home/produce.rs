@@ -179,17 +179,14 @@ impl Shard {
         }
     }
 
-    /// Rule 15: what is not durable by the deadline is answered so; it stays in the log.
-    pub(in crate::shard) fn on_produce_timeout(
+    /// Ends the request as it stands. Rule 15: what is not durable by the deadline is answered so; it
+    /// stays in the log.
+    pub(in crate::shard) fn end_produce(
         &mut self,
         now: Now,
         request: RequestId,
         out: &mut Effects,
     ) {
-        self.end_produce(now, request, out);
-    }
-
-    fn end_produce(&mut self, now: Now, request: RequestId, out: &mut Effects) {
         if let Some(InFlight::Produce(producing)) = self.requests.end(request) {
             self.finish_produce(now, producing, out);
         }
