@@ -8,6 +8,8 @@ use std::os::unix::fs::FileExt;
 use std::path::Path;
 use std::path::PathBuf;
 
+use crate::io::LOCK;
+use crate::io::MANIFEST;
 use crate::io::StrandPaths;
 use crate::strand::ExtentId;
 use crate::strand::File;
@@ -17,12 +19,6 @@ use crate::strand::ManifestFault;
 use crate::strand::StoreFiles;
 use crate::strand::StrandIdentity;
 use crate::strand::StrandPlace;
-
-/// Name of the manifest in the data directory.
-pub(super) const MANIFEST: &str = "manifest";
-
-/// Name of the file in the data directory that a running broker holds locked.
-const LOCK: &str = "lock";
 
 /// Files of one strand that are held locked at once.
 const LOCKS_MAX: usize = 256;

@@ -28,6 +28,8 @@ pub use clock::Clock;
 pub use clock::entropy;
 pub use disk::Disk;
 pub use disk::DiskFigures;
+pub use disk::LOCK;
+pub use disk::MANIFEST;
 pub use disk::Room;
 pub use disk::Share;
 pub use disk::StrandPaths;

@@ -18,6 +18,8 @@ use crate::base::ShardId;
 use crate::base::StrandId;
 use crate::config::Config;
 use crate::config::Loaded;
+use crate::io::LOCK;
+use crate::io::MANIFEST;
 use crate::io::StrandPaths;
 use crate::io::entropy;
 use crate::server::failure::Failure;
@@ -28,9 +30,7 @@ use crate::strand::STRANDS_MAX;
 use crate::strand::StoreKey;
 use crate::strand::StrandPlace;
 
-const MANIFEST: &str = "manifest";
 const MANIFEST_UNFINISHED: &str = "manifest.tmp";
-const LOCK: &str = "lock";
 
 /// A broker that was just killed is waited for.
 const LOCK_PATIENCE: Duration = Duration::from_secs(2);

@@ -4,7 +4,7 @@ use std::fs;
 use super::*;
 use crate::base::Lifetime;
 use crate::base::ShardId;
-use crate::cli::store::MANIFEST;
+use crate::io::MANIFEST;
 use crate::io::StrandPaths;
 use crate::strand::File;
 use crate::strand::Manifest;

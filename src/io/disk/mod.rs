@@ -32,6 +32,8 @@ use crate::strand::Listing;
 use crate::strand::Op;
 use crate::strand::Outcome;
 
+pub use paths::LOCK;
+pub use paths::MANIFEST;
 pub use paths::StrandPaths;
 pub use room::Room;
 pub use room::Share;

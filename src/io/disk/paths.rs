@@ -9,6 +9,13 @@ use crate::strand::File;
 use crate::strand::IndexId;
 use crate::strand::Slot;
 
+/// Name of the manifest in the data directory.
+pub const MANIFEST: &str = "manifest";
+
+/// Name of the file in the data directory that a broker holds locked for life, and whoever looks
+/// into a stopped one's for as long as it looks.
+pub const LOCK: &str = "lock";
+
 /// Ending of files that are being made. What a dead process left of them is removed.
 const UNFINISHED: &str = "tmp";
 
