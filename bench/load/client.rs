@@ -13,6 +13,7 @@ use strandlog::kafka::messages::ApiVersionsRequest;
 use strandlog::kafka::messages::CreatableTopic;
 use strandlog::kafka::messages::CreatableTopicConfig;
 use strandlog::kafka::messages::CreateTopicsRequest;
+use strandlog::kafka::messages::FindCoordinatorRequest;
 use strandlog::kafka::messages::InitProducerIdRequest;
 use strandlog::kafka::messages::ListOffsetsPartition;
 use strandlog::kafka::messages::ListOffsetsRequest;
@@ -35,8 +36,10 @@ const RETRY: Duration = Duration::from_millis(50);
 const NOT_YET: [i16; 3] = [3, 5, 6];
 /// Coordinator load in progress, coordinator not available, not coordinator.
 const COORDINATOR_NOT_YET: [i16; 3] = [14, 15, 16];
+/// The last version that asks for one group.
+const FIND_MOST: i16 = 3;
 const TOPIC_ALREADY_EXISTS: i16 = 36;
-const CLIENT: &str = "strandlog-load";
+pub(crate) const CLIENT: &str = "strandlog-load";
 
 /// Why a run ended early.
 #[derive(Debug)]
@@ -242,6 +245,24 @@ impl Client {
                 part.map(|part| part.offset).ok_or_else(missing)
             };
             return partitions.iter().map(end).collect();
+        }
+    }
+
+    /// The address of a group's coordinator.
+    pub(crate) fn coordinator(&mut self, group: &str) -> Result<String, LoadError> {
+        let request =
+            FindCoordinatorRequest { key: group.to_owned(), ..FindCoordinatorRequest::default() };
+        let deadline = Instant::now() + TIMEOUT;
+        loop {
+            let answer = self.ask(FIND_MOST, &request)?;
+            match answer.error_code {
+                0 => return Ok(format!("{}:{}", answer.host, answer.port)),
+                // The topic of offsets is made when somebody first asks.
+                code if COORDINATOR_NOT_YET.contains(&code) && Instant::now() < deadline => {
+                    std::thread::sleep(RETRY);
+                }
+                code => return Err(LoadError::Refused("FindCoordinator", code)),
+            }
         }
     }
 

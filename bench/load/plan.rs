@@ -1,9 +1,11 @@
 //! What a run does.
 
 use clap::Parser;
+use clap::Subcommand;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use crate::groups;
 use crate::payload::Stamp;
 
 /// Drives a Kafka broker with produce requests and tail consumers, measures, and verifies what it
@@ -78,8 +80,16 @@ pub(crate) struct Plan {
     #[arg(long)]
     pub(crate) json: Option<PathBuf>,
     /// Given by cargo.
-    #[arg(long, hide = true)]
+    #[arg(long, hide = true, global = true)]
     pub(crate) bench: bool,
+    #[command(subcommand)]
+    pub(crate) part: Option<Part>,
+}
+
+/// What is loaded instead of topics.
+#[derive(Subcommand, Clone, Debug)]
+pub(crate) enum Part {
+    Groups(groups::Plan),
 }
 
 fn config(text: &str) -> Result<(String, String), String> {

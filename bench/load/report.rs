@@ -11,6 +11,11 @@ const LATENCY_MAX_NS: u64 = 60_000_000_000;
 const QUANTILES: [(&str, f64); 4] =
     [("p50", 0.5), ("p99", 0.99), ("p99.9", 0.999), ("p99.99", 0.9999)];
 
+/// Nanoseconds, with three digits.
+pub(crate) fn latency_histogram() -> Histogram<u64> {
+    Histogram::new_with_max(LATENCY_MAX_NS, 3).expect("a range that it can hold")
+}
+
 /// Gathers figures of the measured time; what was meant for the warm-up is left out.
 pub(crate) struct Meter {
     from_ns: u64,
@@ -30,13 +35,11 @@ pub(crate) struct Meter {
 
 impl Meter {
     pub(crate) fn new(warmup_ns: u64, measured_ns: u64) -> Self {
-        let histogram =
-            || Histogram::new_with_max(LATENCY_MAX_NS, 3).expect("a range that it can hold");
         Self {
             from_ns: warmup_ns,
             to_ns: warmup_ns + measured_ns,
-            acknowledged: histogram(),
-            end_to_end: histogram(),
+            acknowledged: latency_histogram(),
+            end_to_end: latency_histogram(),
             requests: 0,
             batches: 0,
             read_bytes: 0,
@@ -213,11 +216,11 @@ impl Report {
     }
 }
 
-fn or_null(value: Option<impl ToString>) -> String {
+pub(crate) fn or_null(value: Option<impl ToString>) -> String {
     value.map_or_else(|| "null".to_owned(), |value| value.to_string())
 }
 
-fn latencies(histogram: &Histogram<u64>) -> String {
+pub(crate) fn latencies(histogram: &Histogram<u64>) -> String {
     if histogram.is_empty() {
         return "nothing in the measured time".to_owned();
     }
@@ -229,7 +232,7 @@ fn latencies(histogram: &Histogram<u64>) -> String {
     format!("{out}max {:.3} ms ({} samples)", histogram.max() as f64 / 1e6, histogram.len())
 }
 
-fn latencies_json(histogram: &Histogram<u64>) -> String {
+pub(crate) fn latencies_json(histogram: &Histogram<u64>) -> String {
     let mut fields = Vec::new();
     for (name, quantile) in QUANTILES {
         let micros = histogram.value_at_quantile(quantile) as f64 / 1e3;

@@ -145,7 +145,7 @@ fn consumer_shares(topic: &Topic, connections: u32) -> Vec<(String, Vec<u32>)> {
 }
 
 /// Tells runs apart.
-fn run_number() -> u64 {
+pub(crate) fn run_number() -> u64 {
     let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     now.as_nanos() as u64 ^ u64::from(std::process::id()).rotate_left(48)
 }

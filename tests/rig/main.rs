@@ -14,6 +14,7 @@ use crate::rounds::Summary;
 
 mod broker;
 mod client;
+mod commits;
 mod disk;
 mod full;
 mod interruption;
@@ -84,9 +85,10 @@ fn main() {
             let mut ready = summary.ready;
             ready.sort_unstable();
             let median = ready.get(ready.len() / 2).copied().unwrap_or_default();
-            let records = summary.acknowledged;
+            let Summary { acknowledged: records, committed, .. } = summary;
             println!(
-                "{name}: {records} acknowledged, all there; ready and checked in {median:?} (median)"
+                "{name}: {records} records and {committed} commits acknowledged, all there; ready \
+                 and checked in {median:?} (median)"
             );
             passed += 1;
         }

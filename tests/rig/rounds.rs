@@ -10,6 +10,8 @@ use std::time::Instant;
 use strandlog::base::Rng;
 
 use crate::broker::Launch;
+use crate::commits::Commits;
+use crate::commits::Committed;
 use crate::disk::Rig;
 use crate::load;
 use crate::load::Acknowledged;
@@ -35,6 +37,8 @@ pub struct Plan<'a> {
 #[derive(Default)]
 pub struct Summary {
     pub acknowledged: usize,
+    /// Offsets that groups committed.
+    pub committed: u64,
     /// From the start of the process until every partition served its last acknowledged record
     /// and took another one.
     pub ready: Vec<Duration>,
@@ -42,7 +46,7 @@ pub struct Summary {
 
 /// Why rounds ended early, with the round and the seed.
 pub enum Failure {
-    /// An acknowledged record is missing, or another is in its place.
+    /// An acknowledged record or committed offset is missing, or another is in its place.
     Lost(String),
     /// Anything else that must not be.
     Wrong(String),
@@ -92,19 +96,26 @@ fn rounds(
     let acknowledged = Arc::new(Acknowledged::default());
     let mut summary = Summary::default();
     let mut next: Number = 0;
+    let mut committed = Committed::default();
     for round in 0..plan.rounds {
         let broker = launch.start();
         if round == 0 {
             load::create_topics(&launch.address());
         }
         let load = Load::start(&launch.address(), &acknowledged, next, rng.next_u64());
+        let commits = Commits::start(&launch.address(), committed);
         std::thread::park_timeout(LOAD_MIN + Duration::from_millis(rng.below(1000)));
         let how = crash(broker, rng);
         next = load.stop();
+        committed = commits.stop();
 
         let began = Instant::now();
         let broker = launch.start();
-        let missing = compare(&launch.address(), &acknowledged).map_err(|failure| {
+        let compared = compare(&launch.address(), &acknowledged).and_then(|missing| {
+            committed.compare(&launch.address()).map_err(Failure::Lost)?;
+            Ok(missing)
+        });
+        let missing = compared.map_err(|failure| {
             let at =
                 |what| format!("seed {} round {round}: {what}\n{}", plan.seed, launch.last_lines());
             match failure {
@@ -116,8 +127,12 @@ fn rounds(
         summary.ready.push(began.elapsed());
         drop(broker);
         let count = acknowledged.count.load(Ordering::Relaxed);
-        println!("round {round}: {how}; {count} acknowledged, {missing} more found");
+        println!(
+            "round {round}: {how}; {count} acknowledged, {missing} more found; {} commits",
+            committed.count
+        );
     }
+    summary.committed = committed.count;
     summary.acknowledged = acknowledged.records.lock().expect("no panics").len();
     Ok(summary)
 }
