@@ -1,7 +1,8 @@
 """Measurements that take turns on one machine.
 
 `python3 bench/series speed …` compares speeds, `python3 bench/series node …` says what a node costs
-while nothing happens and how long it takes to come back. Servers run on core 0, the load generator on
+while nothing happens and how long it takes to come back, `python3 bench/series groups …` what consumer
+groups cost. Servers run on core 0, the load generator on
 core 1. A subject is `KIND` or `NAME=KIND OPTIONS`, where KIND is broker, ceiling, kafka or fio and
 OPTIONS are those of its program (for kafka: lines of its configuration). `broker:PATH` and
 `ceiling:PATH` are other binaries than those of `--broker` and `--ceiling`.
@@ -10,6 +11,7 @@ OPTIONS are those of its program (for kafka: lines of its configuration). `broke
 import argparse
 import shlex
 
+import groups
 import node
 import speed
 from subjects import Broker
@@ -44,13 +46,20 @@ def arguments():
                        help="further partitions, for what each takes; 0 for none")
     nodes.add_argument("--gigabytes", type=float, default=10, help="before kill -9; 0 for none")
     nodes.add_argument("--runs", type=int, default=3, help="starts after kill -9")
+    coordinated = parts.add_parser("groups", parents=[common])
+    coordinated.add_argument("--runs", type=int, default=3)
+    coordinated.add_argument("--seconds", type=float, default=10)
+    coordinated.add_argument("--groups", default="", metavar="OPTIONS",
+                             help="options of `load groups`, in one word")
     return parser.parse_args()
 
 
-def start(text, args):
+def start(text, args, more=None):
+    """The subject of that name; `more` are options for a kind of subject."""
     name, separator, rest = text.partition("=")
     words = shlex.split(rest if separator else text)
     (kind, _, binary), options = words[0].partition(":"), words[1:]
+    options += (more or {}).get(kind, [])
     if kind == "broker":
         return Broker(name, args.dir, binary or args.broker, options)
     if kind == "ceiling":
@@ -66,6 +75,9 @@ def main():
     args = arguments()
     if args.part == "speed":
         speed.run(args, start)
+        return
+    if args.part == "groups":
+        groups.run(args, start)
         return
     for text in args.subject:
         server = start(text, args)
