@@ -28,10 +28,17 @@ TOOLS = {
     "console-consumer": "org.apache.kafka.tools.consumer.ConsoleConsumer",
     "verifiable-producer": "org.apache.kafka.tools.VerifiableProducer",
     "producer-perf-test": "org.apache.kafka.tools.ProducerPerformance",
+    "consumer-groups": "org.apache.kafka.tools.consumer.group.ConsumerGroupCommand",
+    "groups": "org.apache.kafka.tools.GroupsCommand",
+    "verifiable-consumer": "org.apache.kafka.tools.VerifiableConsumer",
+    "consumer-perf-test": "org.apache.kafka.tools.ConsumerPerformance",
+    "end-to-end-latency": "org.apache.kafka.tools.EndToEndLatency",
 }
 # Tools whose server argument is not --bootstrap-server.
-PERFORMANCE = ("producer-perf-test",)
+PERFORMANCE = ("producer-perf-test", "end-to-end-latency")
 SECONDS = 120
+# A tool lives for a second: a JVM that neither compiles much nor collects in parallel starts sooner.
+JAVA = ("java", "-Xmx256m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1")
 
 
 class Session:
@@ -49,24 +56,31 @@ class Session:
         line = re.sub(r"TopicId: [\w-]{22}", "TopicId: <id>", line)
         line = re.sub(r"Cluster ID: [\w-]{22}", "Cluster ID: <id>", line)
         line = re.sub(r'"timestamp":\d+', '"timestamp":<time>', line)
+        line = re.sub(r'"avg_throughput":[\d.]+', '"avg_throughput":<figure>', line)
+        line = re.sub(rf"127\.0\.0\.1 {self.broker.port}\b", "<broker>", line)
+        line = re.sub(r"\b[\w-]+-[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", "<member>", line)
         line = re.sub(r"\[\d{4}-\d\d-\d\d [\d:,]+\]", "<time>", line)
         return line.rstrip()
 
     def run(self, name, tool, *arguments, stdin=None, keep=lambda line: True, sort=False):
         """One step: `keep` says which lines are compared."""
+        done = subprocess.run(self.command(tool, *arguments), input=stdin, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=SECONDS)
+        return self.note(f"{tool} {name}", done.returncode, done.stdout, keep, sort)
+
+    def command(self, tool, *arguments):
         server = () if tool in PERFORMANCE else ("--bootstrap-server", self.broker.address)
         # kafka-cluster wants its command first.
         words = (*arguments, *server) if tool == "cluster" else (*server, *arguments)
-        command = ["java", "-Xmx256m", "-cp", f"{os.environ['KAFKA_JARS']}/*", TOOLS[tool], *words]
-        done = subprocess.run(command, input=stdin, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=SECONDS)
-        said = [self.tidy(line) for line in done.stdout.decode(errors="replace").splitlines()]
+        return [*JAVA, "-cp", f"{os.environ['KAFKA_JARS']}/*", TOOLS[tool], *words]
+
+    def note(self, label, status, output, keep=lambda line: True, sort=False):
+        said = [self.tidy(line) for line in output.decode(errors="replace").splitlines()]
         # Class loaders and logging talk before the tool does; stack traces name lines of Kafka's source.
         said = [line for line in said if line.strip() and not re.match(r"SLF4J|\s+at |WARNING:|.*StatusLogger|main ERROR|Caused by", line)]
         said = [line for line in said if keep(line)]
-        label = f"{tool} {name}"
-        self.lines.append(f"{label}: status {done.returncode}")
+        self.lines.append(f"{label}: status {status}")
         self.lines += [f"{label}: {line}" for line in (sorted(said) if sort else said)]
-        print(f"{label}: status {done.returncode}, {len(said)} lines", flush=True)
+        print(f"{label}: status {status}, {len(said)} lines", flush=True)
         return said
 
     def file(self, name, content):
@@ -165,8 +179,12 @@ def cluster(session):
     run = session.run
     run("id", "cluster", "cluster-id")
     run("endpoints", "cluster", "list-endpoints")
-    versions = run("lists", "broker-api-versions", keep=lambda line: "(" in line and "):" in line and "UNSUPPORTED" not in line)
-    assert any("Produce(0)" in line for line in versions), versions
+    said = []
+    run("lists", "broker-api-versions", keep=lambda line: said.append(line) or False)
+    ranges = [re.match(r"\s*(\w+)\(\d+\): (.*) \[usable", line) for line in said]
+    # An answer for each API, so that a list of differences can name it.
+    session.lines += [f"broker-api-versions {found[1]}: {found[2]}" for found in ranges if found]
+    assert any(found and found[1] == "Produce" for found in ranges), said
     # Sizes are the broker's own affair; what is told of which directory is not.
     said = run("describes", "log-dirs", "--describe", "--topic-list", "first", keep=lambda line: not line.startswith("{"))
     assert said, "log-dirs said nothing"
