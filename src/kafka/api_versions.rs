@@ -11,7 +11,7 @@ use super::versions::Api;
 use super::versions::ApiKey;
 use super::versions::SERVED;
 use super::wire::DecodeError;
-use super::wire::Message;
+use super::wire::Request;
 use super::wire::encode_response;
 
 /// The frame of the answer.
@@ -27,7 +27,7 @@ pub fn answer(version: i16, correlation: i32, body: Bytes) -> Result<Bytes, Deco
         };
         return Ok(encoded(0, correlation, &response));
     }
-    let request = ApiVersionsRequest::decode_whole(version, body)?;
+    let request = ApiVersionsRequest::decode_body(version, body)?;
     let named = is_software_name(&request.client_software_name)
         && is_software_name(&request.client_software_version);
     let response = if version >= 3 && !named {

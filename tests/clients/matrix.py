@@ -19,7 +19,6 @@ import confluent_kafka
 from confluent_kafka.admin import AdminClient, NewTopic
 
 import harness
-import programs
 import recorded
 from programs import CLIENTS, EVERY_CODEC, PATIENCE, Program
 
@@ -249,7 +248,6 @@ def run(suite, family):
 
 def main():
     family = sys.argv[1]
-    programs.prepare(("python", "go", "node", "java") if family == "mixed" else (family,))
     with recorded.broker(options=("--group-initial-rebalance-delay-ms", "500")) as broker:
         suite = Suite(broker)
         run(suite, family)

@@ -9,6 +9,8 @@ object in answer to each; keys, values and header values are base64, or null.
     {"do": "leave"}                              the member ends in good order                                               {"left": true}
     {"do": "admin", "step", "topic", "group", "partitions", "value"}                                                         {"answer": text}
 
+`programs.py`, run by itself, builds those that need it.
+
 What a member reads it tells between the answers, before it commits: {"saw": [value, ...]}. A command that fails is answered {"error": text}.
 """
 
@@ -71,14 +73,16 @@ CLIENTS = {client.name: client for client in (
 )}
 
 
-def prepare(families):
-    """Builds the programs of the families; their packages are there (.ci/run, `packages`)."""
-    if "go" in families:
-        subprocess.run(["go", "build", "-o", str(WORK / "go-clients"), "."], cwd=harness.HERE / "go", check=True)
-    if "java" in families:
-        for version in JAVA:
-            subprocess.run(["javac", "-nowarn", "-cp", f"{java_jars(version)}/*", "-d", str(WORK / f"java-{version}-classes"),
-                            str(harness.HERE / "java" / "Client.java")], check=True)
+def build():
+    """The programs that have to be built; their packages are there (`packages` of .ci/run)."""
+    subprocess.run(["go", "build", "-o", str(WORK / "go-clients"), "."], cwd=harness.HERE / "go", check=True)
+    for version in JAVA:
+        javac("Client.java", f"java-{version}-classes", java_jars(version))
+    javac("Streams.java", "streams-classes", java_jars(JAVA[0]))
+
+
+def javac(source, classes, jars):
+    subprocess.run(["javac", "-nowarn", "-cp", f"{jars}/*", "-d", str(WORK / classes), str(harness.HERE / "java" / source)], check=True)
 
 
 class Program:
@@ -143,3 +147,7 @@ class Program:
             self.kill()
             raise SystemExit(f"{self.client.name} does not end") from None
         self.errors.close()
+
+
+if __name__ == "__main__":
+    build()

@@ -108,8 +108,6 @@ class Story:
 
 
 def main():
-    subprocess.run(["javac", "-nowarn", "-cp", f"{os.environ['KAFKA_JARS']}/*", "-d", str(WORK / "streams-classes"), str(harness.HERE / "java" / "Streams.java")],
-                   check=True)
     with recorded.broker() as broker:
         story = Story(broker)
         story.prepare()

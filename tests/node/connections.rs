@@ -1,6 +1,7 @@
 use bytes::Bytes;
 use strandlog::kafka::errors::ErrorCode;
 use strandlog::kafka::messages::ApiVersionsRequest;
+use strandlog::kafka::messages::MetadataRequest;
 use strandlog::kafka::messages::ProduceRequest;
 use strandlog::kafka::versions::ApiKey;
 use strandlog::shard::CloseReason;
@@ -84,6 +85,22 @@ fn what_is_no_request_closes_its_connection_and_no_other() {
         assert!(matches!(reason, Some(CloseReason::Malformed(_))), "{frame:?}: {reason:?}");
     }
     assert_eq!(other.produce(&mut node, "t", 0, batch(1)).error_code, 0);
+}
+
+#[test]
+fn bytes_behind_a_request_mean_nothing() {
+    let mut node = TestNode::single();
+    node.create_topic("t", 1, &[]);
+    let client = node.connect(0);
+    // All topics as librdkafka asks for them: a count of four bytes where version 12 has one.
+    let question = [header(ApiKey::Metadata.code(), 12, 3), vec![0], vec![0; 7]].concat();
+    node.send(client.conn, question.into());
+    node.run();
+    let frame = node.take_frames(client.conn).remove(0);
+    let (correlation, answer) = decode::<MetadataRequest>(12, frame);
+    assert_eq!(correlation, 3);
+    assert_eq!(answer.topics.len(), 1);
+    assert!(node.closed(client.conn).is_none());
 }
 
 #[test]

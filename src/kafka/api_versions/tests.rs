@@ -1,4 +1,5 @@
 use super::*;
+use crate::kafka::wire::Message;
 use crate::kafka::wire::Reader;
 use crate::kafka::wire::ResponseHeader;
 use crate::kafka::wire::encode_request;

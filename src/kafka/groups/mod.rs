@@ -18,7 +18,7 @@ use super::messages;
 use super::versions::ApiKey;
 use super::wire::DecodeError;
 use super::wire::EncodeError;
-use super::wire::Message;
+use super::wire::Request;
 use super::wire::encode_response;
 use crate::group::Answer;
 use crate::group::Command;
@@ -87,49 +87,49 @@ pub fn plan(
     let version = context.version;
     Ok(match api {
         ApiKey::JoinGroup => {
-            let request = messages::JoinGroupRequest::decode_whole(version, body)?;
+            let request = messages::JoinGroupRequest::decode_body(version, body)?;
             patient(membership::join(version, request, caller), Asked::Join)
         }
         ApiKey::SyncGroup => {
-            let request = messages::SyncGroupRequest::decode_whole(version, body)?;
+            let request = messages::SyncGroupRequest::decode_body(version, body)?;
             patient(membership::sync(request), Asked::Sync)
         }
         ApiKey::Heartbeat => {
-            let request = messages::HeartbeatRequest::decode_whole(version, body)?;
+            let request = messages::HeartbeatRequest::decode_body(version, body)?;
             of_groups(vec![membership::heartbeat(request)], Asked::Heartbeat)
         }
         ApiKey::LeaveGroup => {
-            let request = messages::LeaveGroupRequest::decode_whole(version, body)?;
+            let request = messages::LeaveGroupRequest::decode_body(version, body)?;
             let (part, asked) = membership::leave(version, request);
             of_groups(vec![part], Asked::Leave(asked))
         }
         ApiKey::OffsetCommit => {
-            let request = messages::OffsetCommitRequest::decode_whole(version, body)?;
+            let request = messages::OffsetCommitRequest::decode_body(version, body)?;
             let (parts, asked) = offset_commit::ask(context, request);
             of_groups(parts, Asked::Commit(asked))
         }
         ApiKey::OffsetFetch => {
-            let request = messages::OffsetFetchRequest::decode_whole(version, body)?;
+            let request = messages::OffsetFetchRequest::decode_body(version, body)?;
             let (parts, asked) = offset_fetch::ask(context, request);
             of_groups(parts, Asked::FetchOffsets(asked))
         }
         ApiKey::DescribeGroups => {
-            let request = messages::DescribeGroupsRequest::decode_whole(version, body)?;
+            let request = messages::DescribeGroupsRequest::decode_body(version, body)?;
             let (parts, asked) = describing::describe(request);
             of_groups(parts, Asked::Describe(asked))
         }
         ApiKey::ListGroups => {
-            let request = messages::ListGroupsRequest::decode_whole(version, body)?;
+            let request = messages::ListGroupsRequest::decode_body(version, body)?;
             let asked = Asked::List(describing::list(request));
             Plan { parts: Parts::All, is_patient: false, asked }
         }
         ApiKey::DeleteGroups => {
-            let request = messages::DeleteGroupsRequest::decode_whole(version, body)?;
+            let request = messages::DeleteGroupsRequest::decode_body(version, body)?;
             let parts = deleting::groups(&request);
             of_groups(parts, Asked::Delete(request.groups_names))
         }
         ApiKey::OffsetDelete => {
-            let request = messages::OffsetDeleteRequest::decode_whole(version, body)?;
+            let request = messages::OffsetDeleteRequest::decode_body(version, body)?;
             let (part, asked) = deleting::offsets(context, request);
             of_groups(vec![part], Asked::DeleteOffsets(asked))
         }

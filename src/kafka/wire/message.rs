@@ -71,6 +71,15 @@ pub trait Message: Field + Clone + PartialEq + Default + Debug {
 /// A request; it knows what answers it.
 pub trait Request: Message {
     type Response: Message;
+
+    /// Reads the request from the body of its frame. Bytes behind it mean nothing, as with Kafka: librdkafka's question
+    /// for the metadata of all topics has three of them from version 9 on.
+    ///
+    /// # Errors
+    /// As [`Message::decode`].
+    fn decode_body(version: i16, body: Bytes) -> Result<Self, DecodeError> {
+        Self::decode(version, &mut Reader::new(body))
+    }
 }
 
 /// The frame of a response: length prefix, header, body.

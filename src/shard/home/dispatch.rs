@@ -110,7 +110,7 @@ impl Shard {
         body: Bytes,
         out: &mut Effects,
     ) -> Option<R> {
-        match R::decode_whole(exchange.version, body) {
+        match R::decode_body(exchange.version, body) {
             Ok(request) => Some(request),
             Err(error) => {
                 self.refuse_malformed(now, exchange, &error, out);

@@ -21,7 +21,7 @@ class Client {
   }
 
   async read(topic, count) {
-    const consumer = this.kafka.consumer({ kafkaJS: { groupId: `reads-${topic}`, fromBeginning: true } });
+    const consumer = this.kafka.consumer({ kafkaJS: { groupId: `confluent-reads-${topic}`, fromBeginning: true } });
     await consumer.connect();
     await consumer.subscribe({ topics: [topic] });
     try {

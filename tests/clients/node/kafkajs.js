@@ -49,7 +49,7 @@ class Client {
   }
 
   async read(topic, count) {
-    const consumer = this.kafka.consumer({ groupId: `reads-${topic}` });
+    const consumer = this.kafka.consumer({ groupId: `kafkajs-reads-${topic}` });
     await consumer.connect();
     await consumer.subscribe({ topics: [topic], fromBeginning: true });
     try {
