@@ -156,25 +156,29 @@ def consumers(session):
 
 
 def objects(text):
-    """The JSON objects of a text, back to back."""
-    found, at = [], 0
-    while at < len(text):
+    """The records that a formatter printed as JSON, whatever stands before, between and behind them."""
+    found, at = [], text.find('{"key"')
+    while at >= 0:
         one, at = json.JSONDecoder().raw_decode(text, at)
         found.append(one)
+        at = text.find('{"key"', at)
     return found
+
+
+def shape(value):
+    return f"version {value['version']} with {', '.join(sorted(value['data']))}" if value else "nothing"
 
 
 def offsets_topic(session):
     """The coordinator's own topic, by Kafka's formatters: keys and values as they stand there."""
     for name, formatter in (("offsets", "OffsetsMessageFormatter"), ("groups", "GroupMetadataMessageFormatter")):
         said = []
-        session.run(f"formats {name}", "console-consumer", "--topic", "__consumer_offsets", "--from-beginning", "--timeout-ms", "8000",
+        session.run(f"formats {name}", "console-consumer", "--topic", "__consumer_offsets", "--from-beginning", "--timeout-ms", "15000",
                     "--formatter", f"org.apache.kafka.tools.consumer.{formatter}", keep=lambda line: said.append(line) or False)
-        # Nothing parts the objects, nor the last one from the closing line.
-        rows = objects("".join(said).partition("Processed a total")[0])
+        rows = objects("".join(said))
         assert rows, f"{formatter} printed nothing: {said}"
-        fields = {(json.dumps(row["key"]["version"]), row["value"] and tuple(sorted(row["value"]["data"]))) for row in rows}
-        session.note(f"console-consumer fields of {name}", 0, "\n".join(sorted(map(str, fields))).encode())
+        told = {f"key of type {row['key']['type']}, value of {shape(row['value'])}" for row in rows}
+        session.note(f"console-consumer fields of {name}", 0, "\n".join(sorted(told)).encode())
 
 
 def main():

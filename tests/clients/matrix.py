@@ -86,6 +86,9 @@ class Suite:
 
     def create(self, topic, partitions=1):
         self.admin.create_topics([NewTopic(topic, partitions, 1)])[topic].result(60)
+        # Kafka says that a topic is made before its brokers know of it; not all clients ask twice.
+        while self.admin.list_topics(topic, timeout=60).topics[topic].error:
+            time.sleep(0.05)
 
     def read_as_written(self, name, written, answer):
         """Notes how each record was read."""

@@ -53,7 +53,12 @@ func (s saramaClient) produce(topic, codec string, records []record) error {
 		}
 		sent = append(sent, &sarama.ProducerMessage{Topic: topic, Partition: 0, Key: encoder(one.Key), Value: encoder(one.Value), Headers: headers, Timestamp: time.UnixMilli(one.Time)})
 	}
-	return producer.SendMessages(sent)
+	err = producer.SendMessages(sent)
+	var each sarama.ProducerErrors
+	if errors.As(err, &each) {
+		return each[0].Err
+	}
+	return err
 }
 
 func (s saramaClient) read(topic string, count int) ([]record, error) {

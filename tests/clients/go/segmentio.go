@@ -17,7 +17,9 @@ func newSegmentio(address string) client { return segmentio{address} }
 var segmentioCodecs = map[string]kafka.Compression{"gzip": kafka.Gzip, "snappy": kafka.Snappy, "lz4": kafka.Lz4, "zstd": kafka.Zstd}
 
 func (s segmentio) produce(topic, codec string, records []record) error {
-	writer := &kafka.Writer{Addr: kafka.TCP(s.address), Topic: topic, RequiredAcks: kafka.RequireAll, Compression: segmentioCodecs[codec], BatchTimeout: 20 * time.Millisecond}
+	// With a transport of its own: the shared one may have asked for the topics before this one was made, and does not ask again for seconds.
+	writer := &kafka.Writer{Addr: kafka.TCP(s.address), Topic: topic, RequiredAcks: kafka.RequireAll, Compression: segmentioCodecs[codec], BatchTimeout: 20 * time.Millisecond,
+		Transport: &kafka.Transport{}}
 	defer writer.Close()
 	var sent []kafka.Message
 	for _, one := range records {
