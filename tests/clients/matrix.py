@@ -135,6 +135,9 @@ def administer(suite, client, program, group):
              ("deletes it again", "delete-group", 0, ""), ("lists groups without it", "groups", 0, ""),
              ("deletes", "delete", 0, ""), ("deletes again", "delete", 0, ""))
     for name, step, partitions, value in steps:
+        if step == "offsets" and not client.once:
+            # What it read last it may have left uncommitted.
+            continue
         answer = program.ask("admin", step=step, topic=topic, group=group, partitions=partitions, value=value)
         suite.note(f"{client.name} {name}", answer.get("answer") or f"refused: {answer.get('error')}")
 
