@@ -67,7 +67,7 @@ class Worker:
 
     def delete(self, name):
         deadline = time.monotonic() + PATIENCE
-        while name in (self.ask("/connectors") or [name]):
+        while (names := self.ask("/connectors")) is None or name in names:
             self.ask(f"/connectors/{name}", method="DELETE")
             assert time.monotonic() < deadline, f"{name} does not go"
             time.sleep(0.2)
@@ -109,7 +109,7 @@ class Story:
             self.note(what, "each line at least once")
 
     def connectors(self, worker):
-        for name, config in (("from-file", {"connector.class": "FileStreamSource", "file": str(self.source), "topic": "lines", "batch.size": "50"}),
+        for name, config in (("from-file", {"connector.class": "FileStreamSource", "file": str(self.source), "topic": "lines"}),
                              ("to-file", {"connector.class": "FileStreamSink", "file": str(self.sink), "topics": "lines"})):
             made = worker.until("/connectors", method="POST", body={"name": name, "config": {**config, "tasks.max": "1"}})
             self.note(f"makes {name}", made["type"])

@@ -31,8 +31,8 @@ PATIENCE = 120
 JAVA = ("4.3.1", "3.9.1", "2.8.2")
 EVERY_CODEC = ("none", "gzip", "snappy", "lz4", "zstd")
 
-# `once` says whether a group of this client reads each record once while members join and leave; those that do not keep a rebalance waiting until
-# what was read is committed.
+# `once` says whether a group of this client reads each record once while members join and leave: whether it holds a rebalance up until what it
+# read is committed.
 Client = collections.namedtuple("Client", "name family command codecs once", defaults=(EVERY_CODEC, True))
 
 
@@ -62,7 +62,7 @@ CLIENTS = {client.name: client for client in (
     python("confluent-kafka"),
     python("kafka-python"),
     python("aiokafka"),
-    python("kcat", codecs=("none", "gzip", "snappy", "lz4", "zstd"), once=False),
+    python("kcat", once=False),
     go("confluent-kafka-go"),
     go("franz-go"),
     go("sarama"),
