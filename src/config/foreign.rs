@@ -16,7 +16,6 @@ const ONE_NODE: &str = "one node keeps one replica of each partition";
 const COMPACTION: &str = "compacted topics keep everything until there is compaction";
 const INDEX: &str = "the index is part of the storage and sizes itself";
 const KRAFT: &str = "the metadata log is kept by this node itself";
-const GROUPS: &str = "groups of the consumer protocol (KIP-848) are not served";
 const TRANSACTIONS: &str = "transactions are not served";
 const KERNEL: &str = "the kernel sizes socket buffers by itself";
 
@@ -31,8 +30,6 @@ pub static FOREIGN: &[Foreign] = &[
     Foreign { name: "controller.listener.names", instead: KRAFT },
     Foreign { name: "controller.quorum.bootstrap.servers", instead: KRAFT },
     Foreign { name: "controller.quorum.voters", instead: KRAFT },
-    Foreign { name: "group.consumer.heartbeat.interval.ms", instead: GROUPS },
-    Foreign { name: "group.consumer.session.timeout.ms", instead: GROUPS },
     Foreign { name: "host.name", instead: "use `listeners`" },
     Foreign { name: "inter.broker.listener.name", instead: ONE_NODE },
     Foreign { name: "inter.broker.protocol.version", instead: ONE_NODE },

@@ -23,6 +23,8 @@ pub use setting::Setting;
 pub use settings::Advertise;
 pub use settings::Compression;
 pub use settings::Config;
+pub use settings::GroupAssignor;
+pub use settings::GroupMigration;
 pub use settings::SETTINGS;
 pub use settings::TimestampType;
 

@@ -4,6 +4,7 @@ use std::fmt;
 use std::ops::RangeInclusive;
 
 use crate::config::Config;
+use crate::config::GroupAssignor;
 use crate::config::ListenerAddress;
 
 /// A setting's declaration: all that help, file, flag and variable need to know of it.
@@ -126,6 +127,22 @@ impl Value for Vec<ListenerAddress> {
     fn parse(text: &str) -> Result<Self, String> {
         let parts = text.split(',').map(str::trim).filter(|part| !part.is_empty());
         parts.map(|part| part.parse().map_err(|e| format!("`{part}`: {e}"))).collect()
+    }
+}
+
+/// At least one, and none twice.
+impl Value for Vec<GroupAssignor> {
+    const HINT: &'static str = "uniform|range[,…]";
+
+    fn parse(text: &str) -> Result<Self, String> {
+        let words: Vec<_> = text.split(',').map(str::trim).collect();
+        let assignors: Self =
+            words.iter().map(|word| Value::parse(word)).collect::<Result<_, _>>()?;
+        let is_twice = |(at, word)| words[..at].contains(word);
+        if words.iter().enumerate().any(is_twice) {
+            return Err("an assignor is there twice".to_owned());
+        }
+        Ok(assignors)
     }
 }
 

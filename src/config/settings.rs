@@ -52,6 +52,20 @@ choices! {
         Zstd = "zstd",
     }
 
+    /// Which groups may change their protocol while they have members.
+    GroupMigration: "bidirectional|upgrade|downgrade|disabled" {
+        Bidirectional = "bidirectional",
+        Upgrade = "upgrade",
+        Downgrade = "downgrade",
+        Disabled = "disabled",
+    }
+
+    /// An assignor of groups of the consumer protocol.
+    GroupAssignor: "uniform|range" {
+        Uniform = "uniform",
+        Range = "range",
+    }
+
     /// Kafka's `message.timestamp.type`.
     TimestampType: "CreateTime|LogAppendTime" {
         CreateTime = "CreateTime",
@@ -193,8 +207,47 @@ settings! {
         group_min_session_timeout_ms: i32 = "6000", "group.min.session.timeout.ms", 1..=i32::MAX;
         /// Longest session timeout that members may ask for, in milliseconds.
         group_max_session_timeout_ms: i32 = "1800000", "group.max.session.timeout.ms", 1..=i32::MAX;
-        /// Members of a consumer group at most.
+        /// Members of a group of the classic protocol at most.
         group_max_size: i32 = "2147483647", "group.max.size", 1..=i32::MAX;
+        /// A member of the consumer protocol (KIP-848) that is silent for longer is removed, in
+        /// milliseconds, where its group has no `consumer.session.timeout.ms`.
+        group_consumer_session_timeout_ms: i32 = "45000",
+            "group.consumer.session.timeout.ms", 1..=i32::MAX;
+        /// Least `consumer.session.timeout.ms` of a group.
+        group_consumer_min_session_timeout_ms: i32 = "45000",
+            "group.consumer.min.session.timeout.ms", 1..=i32::MAX;
+        /// Most `consumer.session.timeout.ms` of a group.
+        group_consumer_max_session_timeout_ms: i32 = "60000",
+            "group.consumer.max.session.timeout.ms", 1..=i32::MAX;
+        /// How often members of the consumer protocol say that they live, in milliseconds, where
+        /// their group has no `consumer.heartbeat.interval.ms`.
+        group_consumer_heartbeat_interval_ms: i32 = "5000",
+            "group.consumer.heartbeat.interval.ms", 1..=i32::MAX;
+        /// Least `consumer.heartbeat.interval.ms` of a group.
+        group_consumer_min_heartbeat_interval_ms: i32 = "5000",
+            "group.consumer.min.heartbeat.interval.ms", 1..=i32::MAX;
+        /// Most `consumer.heartbeat.interval.ms` of a group.
+        group_consumer_max_heartbeat_interval_ms: i32 = "15000",
+            "group.consumer.max.heartbeat.interval.ms", 1..=i32::MAX;
+        /// Time between two target assignments of a group at least, in milliseconds, where it has
+        /// no `consumer.assignment.interval.ms`.
+        group_consumer_assignment_interval_ms: i32 = "1000",
+            "group.consumer.assignment.interval.ms", 0..=i32::MAX;
+        /// Least `consumer.assignment.interval.ms` of a group.
+        group_consumer_min_assignment_interval_ms: i32 = "0",
+            "group.consumer.min.assignment.interval.ms", 0..=i32::MAX;
+        /// Most `consumer.assignment.interval.ms` of a group.
+        group_consumer_max_assignment_interval_ms: i32 = "15000",
+            "group.consumer.max.assignment.interval.ms", 0..=i32::MAX;
+        /// Members of a group of the consumer protocol at most.
+        group_consumer_max_size: i32 = "2147483647", "group.consumer.max.size", 1..=i32::MAX;
+        /// The assignors that members of the consumer protocol may ask for. The first is taken where
+        /// nobody asks.
+        group_consumer_assignors: Vec<GroupAssignor> = "uniform,range", "group.consumer.assignors";
+        /// Which groups may change to the other protocol while they have members: classic ones
+        /// (upgrade), those of the consumer protocol (downgrade), both, or none.
+        group_consumer_migration_policy: GroupMigration = "bidirectional",
+            "group.consumer.migration.policy";
         /// Characters of metadata that may be committed with an offset.
         offset_metadata_max_bytes: i32 = "4096", "offset.metadata.max.bytes", 0..=i32::MAX;
         /// How long the offsets of a group without members are kept.

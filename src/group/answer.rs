@@ -6,7 +6,10 @@ use bytes::Bytes;
 
 use crate::base::Offset;
 use crate::base::TopicId;
+use crate::group::Assignor;
 use crate::group::Error;
+use crate::group::MemberAbout;
+use crate::group::Refused;
 
 /// An answer to a [`Command`](crate::group::Command).
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -20,6 +23,8 @@ pub enum Answer {
     Committed(Result<Vec<Vec<Result<(), Error>>>, Error>),
     Offsets(Result<Vec<TopicOffsets>, Error>),
     Described(Result<Description, Error>),
+    ConsumerHeartbeat(Result<Heard, Refused>),
+    ConsumersDescribed(Result<ConsumerDescription, Error>),
     Deleted(Result<(), Error>),
     /// One for each partition, by topic.
     OffsetsDeleted(Result<Vec<Vec<Result<(), Error>>>, Error>),
@@ -109,7 +114,53 @@ pub struct DescribedMember {
 pub struct Listing {
     pub group: Arc<str>,
     pub protocol_type: Arc<str>,
-    pub state: State,
+    /// As Kafka's tools show it.
+    pub state: &'static str,
+    /// It lives by the consumer protocol, else by the classic one.
+    pub is_consumer: bool,
+}
+
+/// What a member of the consumer protocol is told.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Heard {
+    /// The id to go by.
+    pub member: Arc<str>,
+    pub epoch: i32,
+    /// How often it is to be heard of.
+    pub interval_ms: i32,
+    /// What it is to have; `None`: as it was told before.
+    pub assignment: Option<Vec<(TopicId, Vec<i32>)>>,
+}
+
+/// A group of the consumer protocol with its members.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct ConsumerDescription {
+    /// As Kafka's tools show it.
+    pub state: &'static str,
+    pub epoch: i32,
+    /// Of the group when its target was made.
+    pub target_epoch: i32,
+    pub assignor: Assignor,
+    pub members: Vec<DescribedConsumer>,
+}
+
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct DescribedConsumer {
+    pub id: Arc<str>,
+    pub about: Arc<MemberAbout>,
+    pub epoch: i32,
+    /// What it has, or has not given up.
+    pub assignment: Vec<NamedPartitions>,
+    /// What it is to have.
+    pub target: Vec<NamedPartitions>,
+}
+
+/// Partitions of a topic under both its names.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct NamedPartitions {
+    pub topic: Arc<str>,
+    pub id: TopicId,
+    pub partitions: Vec<i32>,
 }
 
 /// Where a classic group stands (rule 44).

@@ -10,6 +10,22 @@ pub const CLIENT_ID_BYTES_MAX: usize = 1_024;
 /// Protocols that a member may offer.
 pub const PROTOCOLS_MAX: usize = 1_024;
 
+/// Longest regular expression that a member may subscribe by, in bytes.
+pub const PATTERN_BYTES_MAX: usize = 16 << 10;
+
+/// Different regular expressions in one group.
+pub const PATTERNS_MAX: usize = 256;
+
+/// Bytes that a regular expression may take up when it is compiled.
+pub const PATTERN_COMPILED_BYTES_MAX: usize = 256 << 10;
+
+/// How long what regular expressions stand for is not looked for again, in milliseconds (Kafka's
+/// `REGEX_BATCH_REFRESH_MIN_INTERVAL_MS`).
+pub const MATCH_PAUSE_MS: i64 = 10_000;
+
+/// A member that is over and could not be written off is tried again after this, in milliseconds.
+pub const FENCE_PAUSE_MS: i32 = 500;
+
 /// How long a member may wait for the end of its first join, in milliseconds (Kafka's
 /// `classicGroupNewMemberJoinTimeoutMs`): it sends no heartbeats meanwhile.
 pub const FIRST_JOIN_MS_MAX: i32 = 5 * 60 * 1_000;
@@ -31,3 +47,10 @@ pub const BATCH_BYTES: usize = 128 << 10;
 pub(super) const GROUP_BYTES: usize = 512;
 pub(super) const OFFSET_BYTES: usize = 96;
 pub(super) const MEMBER_BYTES: usize = 256;
+/// Of a name in a list.
+pub(super) const NAME_BYTES: usize = 24;
+
+/// Bytes of so many numbers under one topic.
+pub(super) fn partitions(count: usize) -> usize {
+    32 + 4 * count
+}

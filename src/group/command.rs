@@ -1,5 +1,6 @@
 //! What is asked of a coordinator.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -27,6 +28,9 @@ pub enum Command {
     Commit(Commit),
     FetchOffsets(FetchOffsets),
     Describe,
+    ConsumerHeartbeat(Box<ConsumerHeartbeat>),
+    /// Of a group of the consumer protocol.
+    DescribeConsumers,
     /// Delete the group and all its offsets.
     Delete,
     DeleteOffsets(Vec<TopicPartitions>),
@@ -37,16 +41,54 @@ impl Command {
     pub fn bytes(&self) -> usize {
         let parts: usize = match self {
             Self::Commit(commit) => commit.topics.iter().map(CommitTopic::bytes).sum(),
-            Self::FetchOffsets(FetchOffsets { topics: Some(topics) })
+            Self::FetchOffsets(FetchOffsets { topics: Some(topics), .. })
             | Self::DeleteOffsets(topics) => {
                 let topic = |topic: &TopicPartitions| {
                     bounds::OFFSET_BYTES + topic.topic.len() + 4 * topic.partitions.len()
                 };
                 topics.iter().map(topic).sum()
             }
+            Self::ConsumerHeartbeat(beat) => beat.bytes(),
             _ => 0,
         };
         bounds::MEMBER_BYTES + parts
+    }
+}
+
+/// The epoch by which a member of a consumer group leaves.
+pub const LEAVE: i32 = -1;
+
+/// The epoch by which a static member says that it leaves and will be back.
+pub const AWAY: i32 = -2;
+
+/// A member of the consumer protocol joins, lives, or leaves. `None`: as it said before.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct ConsumerHeartbeat {
+    /// Empty: it is to be given one.
+    pub member: Arc<str>,
+    /// 0: it joins; [`LEAVE`], [`AWAY`].
+    pub epoch: i32,
+    /// `group.instance.id`.
+    pub instance: Option<Arc<str>>,
+    pub rack: Option<Arc<str>>,
+    pub client_id: Arc<str>,
+    pub client_host: Arc<str>,
+    pub rebalance_timeout_ms: Option<i32>,
+    pub topics: Option<BTreeSet<Arc<str>>>,
+    /// A regular expression for further topics; empty: none.
+    pub pattern: Option<Arc<str>>,
+    pub assignor: Option<Arc<str>>,
+    /// What it has.
+    pub owned: Option<Vec<(TopicId, Vec<i32>)>>,
+}
+
+impl ConsumerHeartbeat {
+    fn bytes(&self) -> usize {
+        let topics = self.topics.iter().flatten().map(|topic| bounds::NAME_BYTES + topic.len());
+        let owned = self.owned.iter().flatten();
+        let owned = owned.map(|(_, partitions)| bounds::partitions(partitions.len()));
+        let pattern = self.pattern.as_ref().map_or(0, |pattern| pattern.len());
+        topics.sum::<usize>() + owned.sum::<usize>() + pattern
     }
 }
 
@@ -109,8 +151,9 @@ pub struct Commit {
     pub who: Presence,
     /// How long they are to be kept whatever the group does; `None`: as long as all others.
     pub retention_ms: Option<i64>,
-    /// The asker knows the code for a group that does not exist.
-    pub knows_missing_groups: bool,
+    /// The asker speaks a version that has member epochs, and knows the code for a group that does
+    /// not exist.
+    pub knows_epochs: bool,
     pub topics: Vec<CommitTopic>,
 }
 
@@ -141,6 +184,8 @@ pub struct CommitPartition {
 /// Which offsets are wanted; `None`: all of the group.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct FetchOffsets {
+    /// A member of a consumer group and its epoch; `None`: anybody.
+    pub who: Option<(Arc<str>, i32)>,
     pub topics: Option<Vec<TopicPartitions>>,
 }
 

@@ -2,15 +2,18 @@
 
 use crate::base::Now;
 use crate::group::Answer;
+use crate::group::Cluster;
 use crate::group::Config;
 use crate::group::Journal;
 use crate::group::Ticket;
 
-pub(super) struct Context<'a> {
-    pub(super) now: Now,
-    pub(super) config: &'a Config,
-    pub(super) journal: &'a mut dyn Journal,
-    pub(super) answers: &'a mut Vec<(Ticket, Answer)>,
+/// The time, the surroundings, and where records and answers go.
+pub struct Context<'a> {
+    pub now: Now,
+    pub config: &'a Config,
+    pub cluster: &'a dyn Cluster,
+    pub journal: &'a mut dyn Journal,
+    pub answers: &'a mut Vec<(Ticket, Answer)>,
 }
 
 impl Context<'_> {

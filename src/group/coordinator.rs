@@ -7,7 +7,8 @@ use std::sync::Arc;
 use super::classic::Classic;
 use super::context::Context;
 use super::expiry::Expiry;
-use super::offsets::Offsets;
+use super::kind::Group;
+use super::kind::Kind;
 use crate::base::Now;
 use crate::base::Rng;
 use crate::group::Answer;
@@ -16,8 +17,10 @@ use crate::group::Config;
 use crate::group::Error;
 use crate::group::Join;
 use crate::group::Joined;
-use crate::group::Journal;
 use crate::group::Listing;
+use crate::group::Presence;
+use crate::group::Sync;
+use crate::group::Synced;
 use crate::group::Ticket;
 use crate::group::bounds;
 
@@ -25,7 +28,6 @@ use crate::group::bounds;
 /// holds an answer back until everything that was appended before it is durable.
 #[derive(Debug)]
 pub struct Coordinator {
-    pub(super) config: Arc<Config>,
     pub(super) groups: BTreeMap<Arc<str>, Group>,
     /// When something is due in a group, in `Now::mono_us`; at most one entry for each, which may
     /// be too early.
@@ -34,92 +36,82 @@ pub struct Coordinator {
     rng: Rng,
     /// Of all groups.
     pub(super) bytes: usize,
-}
-
-/// A group, and what belongs to it.
-#[derive(Debug)]
-pub(super) struct Group {
-    pub(super) classic: Classic,
-    pub(super) offsets: Offsets,
-    /// Its entry among the timers.
-    wake_us: Option<u64>,
-    /// What it was counted with.
-    bytes: usize,
-}
-
-impl Group {
-    fn new(classic: Classic) -> Self {
-        Self { classic, offsets: Offsets::default(), wake_us: None, bytes: 0 }
-    }
+    /// The metadata's version when topics were last made.
+    pub(super) topics_version: i64,
+    /// Patterns that are to be matched, by group.
+    pub(super) wanted: Vec<(Arc<str>, Vec<Arc<str>>)>,
 }
 
 impl Coordinator {
     /// Without groups. `seed` is secret enough for ids that need only differ.
-    pub fn new(config: Arc<Config>, seed: u64) -> Self {
+    pub fn new(seed: u64) -> Self {
         Self {
-            config,
             groups: BTreeMap::new(),
             timers: BTreeSet::new(),
             expiry: Expiry::default(),
             rng: Rng::new(seed),
             bytes: 0,
+            topics_version: 0,
+            wanted: Vec::new(),
         }
     }
 
     /// Does what is asked of `group`. Answers now or later, once.
     pub fn on_command(
         &mut self,
-        now: Now,
         ticket: Ticket,
         group: &Arc<str>,
         command: Command,
-        journal: &mut dyn Journal,
-        answers: &mut Vec<(Ticket, Answer)>,
+        cx: &mut Context<'_>,
     ) {
         if let Err(error) = check_name(group, &command) {
-            answers.push((ticket, refusal(&command, error)));
-            return;
+            return cx.answer(ticket, refusal(&command, error));
         }
-        let config = self.config.clone();
-        let mut cx = Context { now, config: &config, journal, answers };
         match command {
-            Command::Join(join) => self.join(ticket, group, join, &mut cx),
-            Command::Sync(sync) => match self.groups.get_mut(group) {
-                Some(found) => {
-                    found.classic.sync(ticket, sync, &mut cx);
-                }
-                None => cx.answer(ticket, Answer::Synced(Err(Error::UnknownMemberId))),
-            },
+            Command::Join(join) => self.join(ticket, group, join, cx),
+            Command::Sync(sync) => self.sync(ticket, group, sync, cx),
             Command::Heartbeat(who) => {
-                // Its deadlines only move away, so that the timer may stay.
-                let known = self.groups.get_mut(group).ok_or(Error::UnknownMemberId);
-                let heard = known.and_then(|found| found.classic.heartbeat(&who, now));
+                let heard = self.heartbeat(group, &who, cx);
                 return cx.answer(ticket, Answer::Heartbeat(heard));
             }
+            Command::ConsumerHeartbeat(beat) => {
+                let heard = self.consumer_heartbeat(group, &beat, cx);
+                return cx.answer(ticket, Answer::ConsumerHeartbeat(heard));
+            }
             Command::Leave(members) => {
-                let known = self.groups.get_mut(group).ok_or(Error::UnknownMemberId);
-                let left = known.map(|found| found.classic.leave(&members, &mut cx));
+                let left = match self.groups.get_mut(group).map(|found| &mut found.kind) {
+                    None => Err(Error::UnknownMemberId),
+                    Some(Kind::Classic(classic)) => Ok(classic.leave(&members, cx)),
+                    Some(Kind::Consumer(_)) => self.leave_consumer(group, &members, cx),
+                };
                 cx.answer(ticket, Answer::Left(left));
             }
             Command::Commit(commit) => {
-                let committed = self.commit(group, commit, &mut cx);
+                let committed = self.commit(group, commit, cx);
                 cx.answer(ticket, Answer::Committed(committed));
             }
             Command::FetchOffsets(wanted) => {
                 let offsets = self.fetch_offsets(group, &wanted);
-                return cx.answer(ticket, Answer::Offsets(Ok(offsets)));
+                return cx.answer(ticket, Answer::Offsets(offsets));
             }
             Command::Describe => {
-                let known = self.groups.get(group).ok_or(Error::GroupIdNotFound);
-                let described = known.map(|found| found.classic.describe());
+                let described = match self.groups.get(group).map(|found| &found.kind) {
+                    None => Err(Error::GroupIdNotFound),
+                    Some(Kind::Classic(classic)) => Ok(classic.describe()),
+                    Some(Kind::Consumer(_)) => Err(Error::GroupOfOtherKind),
+                };
                 return cx.answer(ticket, Answer::Described(described));
             }
+            Command::DescribeConsumers => {
+                let described = self.describe_consumers(group, cx);
+                return cx.answer(ticket, Answer::ConsumersDescribed(described));
+            }
             Command::Delete => {
-                let deleted = self.delete(group, &mut cx);
+                let deleted = self.delete(group, cx);
                 cx.answer(ticket, Answer::Deleted(deleted));
             }
             Command::DeleteOffsets(topics) => {
-                let deleted = self.delete_offsets(group, &topics, &mut cx);
+                let deleted = self.delete_offsets(group, &topics, cx);
                 cx.answer(ticket, Answer::OffsetsDeleted(deleted));
             }
         }
@@ -127,33 +119,70 @@ impl Coordinator {
     }
 
     fn join(&mut self, ticket: Ticket, group: &Arc<str>, join: Join, cx: &mut Context<'_>) {
-        if let Err(error) = self.check_join(&join) {
+        if let Err(error) = self.check_join(&join, cx.config) {
             return super::classic::refuse_join(ticket, join.member, error, cx);
         }
-        if !self.groups.contains_key(group) {
+        let known = self.groups.get(group).map(|found| &found.kind);
+        let ended = match known {
+            Some(Kind::Classic(_)) => None,
+            Some(kind @ Kind::Consumer(_)) if !kind.is_empty() => {
+                return self.join_consumer(ticket, group, &join, cx);
+            }
+            Some(kind @ Kind::Consumer(_)) => Some(kind.tombstones(group)),
+            None => Some(Vec::new()),
+        };
+        if let Some(mut records) = ended {
             if !join.member.is_empty() {
-                return super::classic::refuse_join(
-                    ticket,
-                    join.member,
-                    Error::UnknownMemberId,
-                    cx,
-                );
+                let error = Error::UnknownMemberId;
+                return super::classic::refuse_join(ticket, join.member, error, cx);
             }
             let classic = Classic::new(group.clone(), cx.now);
-            if cx.journal.append(&[classic.record()]).is_err() {
+            records.push(classic.record());
+            if cx.journal.append(&records).is_err() {
                 let error = Error::CoordinatorNotAvailable;
                 return super::classic::refuse_join(ticket, Arc::default(), error, cx);
             }
-            self.groups.insert(group.clone(), Group::new(classic));
+            self.ensure(group, cx.now).kind = Kind::Classic(classic);
         }
         let fresh = self.fresh_id(&join);
-        if let Some(found) = self.groups.get_mut(group) {
-            found.classic.join(ticket, join, fresh, cx);
+        if let Some(Kind::Classic(classic)) =
+            self.groups.get_mut(group).map(|found| &mut found.kind)
+        {
+            classic.join(ticket, join, fresh, cx);
         }
     }
 
-    fn check_join(&self, join: &Join) -> Result<(), Error> {
-        let timeouts = self.config.session_timeout_ms_min..=self.config.session_timeout_ms_max;
+    fn sync(&mut self, ticket: Ticket, group: &Arc<str>, sync: Sync, cx: &mut Context<'_>) {
+        let synced = match self.groups.get_mut(group).map(|found| &mut found.kind) {
+            None => Err(Error::UnknownMemberId),
+            Some(Kind::Classic(classic)) => return classic.sync(ticket, sync, cx),
+            Some(Kind::Consumer(consumer)) => consumer.sync_classic(&sync, cx).map(|assignment| {
+                Synced { protocol_type: sync.protocol_type, protocol: sync.protocol, assignment }
+            }),
+        };
+        cx.answer(ticket, Answer::Synced(synced));
+    }
+
+    fn heartbeat(
+        &mut self,
+        group: &Arc<str>,
+        who: &Presence,
+        cx: &Context<'_>,
+    ) -> Result<(), Error> {
+        match self.groups.get_mut(group).map(|found| &mut found.kind) {
+            None => Err(Error::UnknownMemberId),
+            // Its deadlines only move away, so that the timer may stay.
+            Some(Kind::Classic(classic)) => classic.heartbeat(who, cx.now),
+            Some(Kind::Consumer(consumer)) => {
+                let heard = consumer.heartbeat_classic(who, cx);
+                self.settle_heard(group, &who.member, false);
+                heard
+            }
+        }
+    }
+
+    fn check_join(&self, join: &Join, config: &Config) -> Result<(), Error> {
+        let timeouts = config.session_timeout_ms_min..=config.session_timeout_ms_max;
         if !timeouts.contains(&join.session_timeout_ms) {
             return Err(Error::InvalidSessionTimeout);
         }
@@ -165,7 +194,7 @@ impl Coordinator {
             return Err(Error::InconsistentGroupProtocol);
         }
         let offered: usize = join.protocols.iter().map(|offer| offer.metadata.len()).sum();
-        if self.bytes.saturating_add(offered) > self.config.state_bytes_max {
+        if self.bytes.saturating_add(offered) > config.state_bytes_max {
             return Err(Error::GroupMaxSizeReached);
         }
         Ok(())
@@ -173,23 +202,31 @@ impl Coordinator {
 
     /// An id for a member that has none: what it calls itself, and 122 bits that differ.
     fn fresh_id(&mut self, join: &Join) -> Arc<str> {
+        let name = join.instance.as_ref().unwrap_or(&join.client_id);
+        let length = name.floor_char_boundary(bounds::CLIENT_ID_BYTES_MAX);
+        let unique = self.unique();
+        format!("{}-{unique}", &name[..length]).into()
+    }
+
+    /// An id for a member of a consumer group.
+    pub(super) fn fresh_name(&mut self) -> Arc<str> {
+        self.unique().to_string().into()
+    }
+
+    fn unique(&mut self) -> uuid::Uuid {
         let mut random = [0; 16];
         random[..8].copy_from_slice(&self.rng.next_u64().to_le_bytes());
         random[8..].copy_from_slice(&self.rng.next_u64().to_le_bytes());
-        let unique = uuid::Builder::from_random_bytes(random).into_uuid();
-        let name = join.instance.as_ref().unwrap_or(&join.client_id);
-        let length = name.floor_char_boundary(bounds::CLIENT_ID_BYTES_MAX);
-        format!("{}-{unique}", &name[..length]).into()
+        uuid::Builder::from_random_bytes(random).into_uuid()
     }
 
     /// Sets the group's timer and counts its bytes after it may have changed.
     pub(super) fn settle(&mut self, group: &Arc<str>) {
         let Some(found) = self.groups.get_mut(group) else { return };
-        let bytes =
-            bounds::GROUP_BYTES + group.len() + found.classic.bytes() + found.offsets.bytes();
+        let bytes = bounds::GROUP_BYTES + group.len() + found.kind.bytes() + found.offsets.bytes();
         self.bytes = self.bytes - found.bytes + bytes;
         found.bytes = bytes;
-        let due_us = found.classic.deadline_us();
+        let due_us = found.kind.deadline_us();
         if due_us == found.wake_us {
             return;
         }
@@ -202,9 +239,22 @@ impl Coordinator {
         found.wake_us = due_us;
     }
 
+    /// As [`Coordinator::settle`], after nothing but one member of a consumer group was heard of,
+    /// unless the group `has_changed`: a timer may be early, and most heartbeats leave it alone.
+    pub(super) fn settle_heard(&mut self, group: &Arc<str>, member: &str, has_changed: bool) {
+        let Some(found) = self.groups.get(group) else { return };
+        let due_us = match &found.kind {
+            Kind::Consumer(consumer) => consumer.due_us(member),
+            Kind::Classic(_) => None,
+        };
+        if has_changed || found.wake_us.is_none() || due_us < found.wake_us {
+            self.settle(group);
+        }
+    }
+
     /// The group is there, with nothing in it where it was not.
     pub(super) fn ensure(&mut self, group: &Arc<str>, now: Now) -> &mut Group {
-        let empty = || Group::new(Classic::new(group.clone(), now));
+        let empty = || Group::new(Kind::Classic(Classic::new(group.clone(), now)));
         self.groups.entry(group.clone()).or_insert_with(empty)
     }
 
@@ -224,48 +274,42 @@ impl Coordinator {
     }
 
     /// Time has passed.
-    pub fn on_time(
-        &mut self,
-        now: Now,
-        journal: &mut dyn Journal,
-        answers: &mut Vec<(Ticket, Answer)>,
-    ) {
-        let config = self.config.clone();
-        let mut cx = Context { now, config: &config, journal, answers };
+    pub fn on_time(&mut self, cx: &mut Context<'_>) {
         while let Some((at_us, group)) = self.timers.pop_first() {
-            if at_us > now.mono_us {
+            if at_us > cx.now.mono_us {
                 self.timers.insert((at_us, group));
                 break;
             }
-            if let Some(found) = self.groups.get_mut(&group) {
+            let kind = self.groups.get_mut(&group).map(|found| {
                 found.wake_us = None;
-                found.classic.on_time(&mut cx);
+                &mut found.kind
+            });
+            match kind {
+                Some(Kind::Classic(classic)) => classic.on_time(cx),
+                Some(Kind::Consumer(_)) => self.fence_silent(&group, cx),
+                None => {}
             }
             self.settle(&group);
         }
-        self.expire(&mut cx);
+        self.expire(cx);
     }
 
     /// Every group, in the order of their names.
     pub fn list(&self) -> impl Iterator<Item = Listing> + '_ {
         self.groups.iter().map(|(group, found)| Listing {
             group: group.clone(),
-            protocol_type: found.classic.protocol_type().cloned().unwrap_or_default(),
-            state: found.classic.state(),
+            protocol_type: found.kind.protocol_type(),
+            state: found.kind.state_name(),
+            is_consumer: matches!(found.kind, Kind::Consumer(_)),
         })
     }
 
     /// The partition is another's, or gone: whoever waits is told.
-    pub fn dismiss(
-        mut self,
-        now: Now,
-        journal: &mut dyn Journal,
-        answers: &mut Vec<(Ticket, Answer)>,
-    ) {
-        let config = self.config.clone();
-        let mut cx = Context { now, config: &config, journal, answers };
+    pub fn dismiss(mut self, cx: &mut Context<'_>) {
         for group in self.groups.values_mut() {
-            group.classic.dismiss(Error::NotCoordinator, &mut cx);
+            if let Kind::Classic(classic) = &mut group.kind {
+                classic.dismiss(Error::NotCoordinator, cx);
+            }
         }
     }
 }
@@ -274,7 +318,11 @@ impl Coordinator {
 fn check_name(group: &str, command: &Command) -> Result<(), Error> {
     let may_be_empty = matches!(
         command,
-        Command::Commit(_) | Command::FetchOffsets(_) | Command::Delete | Command::DeleteOffsets(_)
+        Command::Commit(_)
+            | Command::FetchOffsets(_)
+            | Command::Delete
+            | Command::DeleteOffsets(_)
+            | Command::DescribeConsumers
     );
     if group.len() > bounds::NAME_BYTES_MAX || (group.is_empty() && !may_be_empty) {
         return Err(Error::InvalidGroupId);
@@ -294,6 +342,8 @@ pub fn refusal(command: &Command, error: Error) -> Answer {
         Command::Commit(_) => Answer::Committed(Err(error)),
         Command::FetchOffsets(_) => Answer::Offsets(Err(error)),
         Command::Describe => Answer::Described(Err(error)),
+        Command::ConsumerHeartbeat(_) => Answer::ConsumerHeartbeat(Err(error.into())),
+        Command::DescribeConsumers => Answer::ConsumersDescribed(Err(error)),
         Command::Delete => Answer::Deleted(Err(error)),
         Command::DeleteOffsets(_) => Answer::OffsetsDeleted(Err(error)),
     }

@@ -27,8 +27,39 @@ pub enum Error {
     UnknownTopicId,
     NonEmptyGroup,
     GroupIdNotFound,
+    /// There is a group of that name, and it speaks the other protocol.
+    GroupOfOtherKind,
+    /// The member's epoch is not the group's: it must give everything up and join again.
+    FencedMemberEpoch,
+    /// A commit or a fetch of offsets by an epoch that is not the member's.
+    StaleMemberEpoch,
+    /// The member that goes by this `group.instance.id` has not left.
+    UnreleasedInstanceId,
+    InvalidRegularExpression,
+    /// A member of the consumer protocol commits by a version that has no member epochs.
+    UnsupportedVersion,
     GroupSubscribedToTopic,
     InvalidRequest,
     /// What the group would be cannot be written down at all.
     UnknownServerError,
+}
+
+/// A no with its reason, for people.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Refused {
+    pub error: Error,
+    /// Empty: what the error says is all.
+    pub reason: String,
+}
+
+impl Refused {
+    pub(super) fn new(error: Error, reason: String) -> Self {
+        Self { error, reason }
+    }
+}
+
+impl From<Error> for Refused {
+    fn from(error: Error) -> Self {
+        Self { error, reason: String::new() }
+    }
 }

@@ -4,9 +4,11 @@
 use std::ops::Bound;
 use std::sync::Arc;
 
+use super::classic::Classic;
 use super::context::Context;
 use super::coordinator::Coordinator;
-use super::coordinator::Group;
+use super::kind::Group;
+use super::kind::Kind;
 use crate::group::Config;
 use crate::group::OffsetValue;
 use crate::group::State;
@@ -69,31 +71,38 @@ impl Coordinator {
             return;
         }
         let Some(found) = self.groups.get(group) else { return };
-        if found.offsets.is_empty() && found.classic.is_deserted() {
+        if found.offsets.is_empty() && found.kind.is_deserted() {
             let _ = self.bury(group, cx);
         }
     }
 }
 
 fn is_expired(group: &Group, topic: &str, value: &OffsetValue, cx: &Context<'_>) -> bool {
-    let classic = &group.classic;
-    if classic.is_subscribed_to(topic) {
+    if group.kind.is_subscribed_to(topic) {
         return false;
     }
-    // Since when it is kept for nobody.
-    let since_ms = match classic.protocol_type() {
-        None => value.committed_ms,
-        Some(_) if classic.state() == State::Empty => match classic.since_ms() {
-            since_ms if since_ms >= 0 => since_ms,
-            _ => value.committed_ms,
-        },
-        Some(_) if classic.knows_subscriptions() && classic.state() == State::Stable => {
-            value.committed_ms
-        }
-        Some(_) => return false,
+    let since_ms = match &group.kind {
+        Kind::Classic(classic) => since_ms(classic, value),
+        Kind::Consumer(_) => Some(value.committed_ms),
     };
+    let Some(since_ms) = since_ms else { return false };
     match value.expires_ms {
         Some(expires_ms) => cx.now.wall_ms >= expires_ms,
         None => cx.now.wall_ms.saturating_sub(since_ms) >= cx.config.retention_ms,
+    }
+}
+
+/// Since when the offset is kept for nobody; `None`: it may be for somebody.
+fn since_ms(classic: &Classic, value: &OffsetValue) -> Option<i64> {
+    match classic.protocol_type() {
+        None => Some(value.committed_ms),
+        Some(_) if classic.state() == State::Empty => match classic.since_ms() {
+            since_ms if since_ms >= 0 => Some(since_ms),
+            _ => Some(value.committed_ms),
+        },
+        Some(_) if classic.knows_subscriptions() && classic.state() == State::Stable => {
+            Some(value.committed_ms)
+        }
+        Some(_) => None,
     }
 }

@@ -2,9 +2,11 @@
 
 use std::sync::Arc;
 
+use super::consumer::Stale;
 use super::context::Context;
 use super::coordinator::Coordinator;
-use super::coordinator::Group;
+use super::kind::Group;
+use super::kind::Kind;
 use super::offsets;
 use crate::group::Commit;
 use crate::group::CommitPartition;
@@ -28,11 +30,20 @@ impl Coordinator {
         commit: Commit,
         cx: &mut Context<'_>,
     ) -> Result<Verdicts, Error> {
-        match self.groups.get_mut(group) {
-            Some(found) => found.classic.check_commit(&commit.who, cx.now)?,
-            None if commit.who.generation < 0 => {}
-            None if commit.knows_missing_groups => return Err(Error::GroupIdNotFound),
+        let stale = match self.groups.get_mut(group).map(|found| &mut found.kind) {
+            Some(Kind::Classic(classic)) => {
+                classic.check_commit(&commit.who, cx.now)?;
+                None
+            }
+            Some(Kind::Consumer(consumer)) => {
+                consumer.check_commit(&commit.who, commit.knows_epochs)?
+            }
+            None if commit.who.generation < 0 => None,
+            None if commit.knows_epochs => return Err(Error::GroupIdNotFound),
             None => return Err(Error::IllegalGeneration),
+        };
+        if let Some(stale) = stale {
+            check_partitions(&stale, &commit)?;
         }
         let (verdicts, records) = self.decide_commit(group, &commit, cx);
         if records.is_empty() {
@@ -94,23 +105,32 @@ impl Coordinator {
         (verdicts, records)
     }
 
-    pub(super) fn fetch_offsets(&self, group: &str, wanted: &FetchOffsets) -> Vec<TopicOffsets> {
+    pub(super) fn fetch_offsets(
+        &self,
+        group: &str,
+        wanted: &FetchOffsets,
+    ) -> Result<Vec<TopicOffsets>, Error> {
         let found = self.groups.get(group);
-        match (&wanted.topics, found) {
+        if let (Some(Kind::Consumer(consumer)), Some((member, epoch))) =
+            (found.map(|found| &found.kind), &wanted.who)
+        {
+            consumer.check_fetch(member, *epoch)?;
+        }
+        Ok(match (&wanted.topics, found) {
             (None, None) => Vec::new(),
             (None, Some(found)) => found.offsets.all(),
             (Some(topics), Some(found)) => {
                 topics.iter().map(|topic| found.offsets.chosen(topic)).collect()
             }
             (Some(topics), None) => topics.iter().map(nothing).collect(),
-        }
+        })
     }
 
     /// Rule 63: only a group without members. The offsets go first, so that a deletion that ends
     /// half-way can be asked for again.
     pub(super) fn delete(&mut self, group: &Arc<str>, cx: &mut Context<'_>) -> Result<(), Error> {
         let found = self.groups.get(group).ok_or(Error::GroupIdNotFound)?;
-        if found.classic.state() != State::Empty {
+        if !found.kind.is_empty() {
             return Err(Error::NonEmptyGroup);
         }
         let all: Vec<_> =
@@ -119,13 +139,15 @@ impl Coordinator {
         self.bury(group, cx).map_err(|_| Error::CoordinatorNotAvailable)
     }
 
-    /// Writes the group's tombstone and forgets it.
+    /// Writes what ends the group and forgets it.
     pub(super) fn bury(
         &mut self,
         group: &Arc<str>,
         cx: &mut Context<'_>,
     ) -> Result<(), JournalError> {
-        cx.journal.append(&[Record::Group { group: group.clone(), value: None }])?;
+        if let Some(found) = self.groups.get(group) {
+            cx.journal.append(&found.kind.tombstones(group))?;
+        }
         self.forget(group);
         Ok(())
     }
@@ -165,13 +187,16 @@ impl Coordinator {
         cx: &mut Context<'_>,
     ) -> Result<Verdicts, Error> {
         let found = self.groups.get(group).ok_or(Error::GroupIdNotFound)?;
-        if found.classic.state() != State::Empty && !found.classic.is_consumer() {
+        if let Kind::Classic(classic) = &found.kind
+            && classic.state() != State::Empty
+            && !classic.is_consumer()
+        {
             return Err(Error::NonEmptyGroup);
         }
         let mut doomed = Vec::new();
         let mut verdicts = Vec::with_capacity(topics.len());
         for topic in topics {
-            let subscribed = found.classic.is_subscribed_to(&topic.topic);
+            let subscribed = found.kind.is_subscribed_to(&topic.topic);
             let verdict = if subscribed { Err(Error::GroupSubscribedToTopic) } else { Ok(()) };
             verdicts.push(vec![verdict; topic.partitions.len()]);
             let kept = topic.partitions.iter().filter(|&&partition| {
@@ -198,6 +223,16 @@ impl Coordinator {
             self.settle(&group);
         }
     }
+}
+
+/// As in Kafka, one partition that is not the member's refuses the whole commit.
+fn check_partitions(stale: &Stale, commit: &Commit) -> Result<(), Error> {
+    for topic in &commit.topics {
+        for partition in &topic.partitions {
+            stale.check(topic.id, partition.partition)?;
+        }
+    }
+    Ok(())
 }
 
 fn nothing(wanted: &TopicPartitions) -> TopicOffsets {

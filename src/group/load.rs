@@ -1,49 +1,30 @@
-//! A coordinator learns from its log what it knew before, and writes it anew so that the log can
-//! be cut.
+//! A coordinator learns from its log what it knew before.
 
 use std::collections::BTreeSet;
-use std::ops::Bound;
 use std::sync::Arc;
 
 use super::classic::Classic;
+use super::consumer::ConsumerGroup;
 use super::context::Context;
 use super::coordinator::Coordinator;
+use super::kind::Group;
+use super::kind::Kind;
 use crate::base::Now;
-use crate::group::Answer;
-use crate::group::Journal;
-use crate::group::JournalError;
 use crate::group::Record;
-use crate::group::Ticket;
-use crate::group::bounds;
-
-/// How far the state was written anew.
-#[derive(Clone, PartialEq, Eq, Debug, Default)]
-pub struct Renewal {
-    /// The group that is being written; `None`: none was.
-    group: Option<Arc<str>>,
-    /// Its last offset that was written; `None`: its members come first.
-    offset: Option<(Arc<str>, i32)>,
-    /// The group is written whole.
-    whole: bool,
-}
 
 impl Coordinator {
     /// Takes one record of the log over, in the log's order, before [`Coordinator::begin`].
     pub fn load(&mut self, now: Now, record: Record) {
-        let group = match &record {
-            Record::Group { group, .. } | Record::Offset { group, .. } => group.clone(),
-        };
+        let group = record.group().clone();
         match record {
             Record::Group { value: None, .. } => {
-                // Offsets have tombstones of their own; those that have none are still the group's.
-                match self.groups.get_mut(&group) {
-                    Some(found) if found.offsets.is_empty() => self.forget(&group),
-                    Some(found) => found.classic = Classic::new(group.clone(), now),
-                    None => {}
+                if matches!(self.kind(&group), Some(Kind::Classic(_))) {
+                    self.end(&group, now);
                 }
             }
             Record::Group { value: Some(value), .. } => {
-                self.ensure(&group, now).classic = Classic::loaded(group.clone(), value, now);
+                let classic = Classic::loaded(group.clone(), value, now);
+                self.ensure(&group, now).kind = Kind::Classic(classic);
             }
             Record::Offset { topic, partition, value: Some(value), .. } => {
                 self.ensure(&group, now).offsets.put(&topic, partition, value);
@@ -51,49 +32,85 @@ impl Coordinator {
             Record::Offset { topic, partition, value: None, .. } => {
                 if let Some(found) = self.groups.get_mut(&group) {
                     found.offsets.remove(&topic, partition);
-                    if found.offsets.is_empty() && found.classic.is_deserted() {
-                        // A group that only kept offsets is no more than them.
-                        let simple = found.classic.protocol_type().is_none();
-                        if simple {
-                            self.forget(&group);
+                    // A group that only kept offsets is no more than them.
+                    let is_simple = match &found.kind {
+                        Kind::Classic(classic) => {
+                            classic.is_deserted() && classic.protocol_type().is_none()
                         }
+                        Kind::Consumer(_) => false,
+                    };
+                    if found.offsets.is_empty() && is_simple {
+                        self.forget(&group);
                     }
                 }
             }
+            record => self.load_consumer(&group, &record, now),
         }
         self.settle(&group);
     }
 
+    fn kind(&self, group: &str) -> Option<&Kind> {
+        self.groups.get(group).map(|found| &found.kind)
+    }
+
+    /// Offsets have tombstones of their own; those that have none are still the group's.
+    fn end(&mut self, group: &Arc<str>, now: Now) {
+        match self.groups.get_mut(group) {
+            Some(found) if found.offsets.is_empty() => self.forget(group),
+            Some(found) => found.kind = Kind::Classic(Classic::new(group.clone(), now)),
+            None => {}
+        }
+    }
+
+    /// A record of a group of the consumer protocol. What says something makes it one.
+    fn load_consumer(&mut self, group: &Arc<str>, record: &Record, now: Now) {
+        let is_consumer = matches!(self.kind(group), Some(Kind::Consumer(_)));
+        if record.is_tombstone() && !is_consumer {
+            return;
+        }
+        if matches!(record, Record::Epoch { value: None, .. }) {
+            return self.end(group, now);
+        }
+        let empty = || Kind::Consumer(ConsumerGroup::empty(group.clone()));
+        if !is_consumer {
+            let found = self.groups.entry(group.clone()).or_insert_with(|| Group::new(empty()));
+            found.kind = empty();
+        }
+        if let Some(consumer) = self.consumer_mut(group) {
+            consumer.facts_mut().apply(record);
+        }
+    }
+
     /// The log was read to its end: from here on members must be heard of.
-    pub fn begin(
-        &mut self,
-        now: Now,
-        journal: &mut dyn Journal,
-        answers: &mut Vec<(Ticket, Answer)>,
-    ) {
-        let config = self.config.clone();
-        let mut cx = Context { now, config: &config, journal, answers };
-        self.expiry.begin(now.mono_us, &config);
+    pub fn begin(&mut self, cx: &mut Context<'_>) {
+        self.topics_version = cx.cluster.version();
+        self.expiry.begin(cx.now.mono_us, cx.config);
         let groups: Vec<_> = self.groups.keys().cloned().collect();
         for group in groups {
-            if let Some(found) = self.groups.get_mut(&group) {
-                found.classic.begin(&mut cx);
+            match self.groups.get_mut(&group).map(|found| &mut found.kind) {
+                Some(Kind::Classic(classic)) => classic.begin(cx),
+                Some(Kind::Consumer(consumer)) => consumer.begin(cx),
+                None => {}
             }
             self.settle(&group);
         }
     }
 
-    /// A topic was deleted.
-    pub fn on_topic_deleted(
-        &mut self,
-        now: Now,
-        topic: &str,
-        journal: &mut dyn Journal,
-        answers: &mut Vec<(Ticket, Answer)>,
-    ) {
-        let config = self.config.clone();
-        let mut cx = Context { now, config: &config, journal, answers };
-        self.forget_topic(topic, &mut cx);
+    /// Topics were made, grew, or are gone: groups look at their subscriptions again.
+    pub fn on_topics_changed(&mut self, topics: &[Arc<str>], any_made: bool, version: i64) {
+        if any_made {
+            self.topics_version = version;
+        }
+        for found in self.groups.values_mut() {
+            if let Kind::Consumer(consumer) = &mut found.kind {
+                consumer.note_topics(topics);
+            }
+        }
+    }
+
+    /// A topic was deleted: what was committed for it is forgotten.
+    pub fn on_topic_deleted(&mut self, topic: &str, cx: &mut Context<'_>) {
+        self.forget_topic(topic, cx);
     }
 
     /// Topics that offsets are committed for.
@@ -105,65 +122,5 @@ impl Coordinator {
     /// Bytes of the state, about: what its log holds more than that is old.
     pub fn bytes(&self) -> usize {
         self.bytes
-    }
-
-    /// Writes the next piece of the state anew; true: all of it is written. Everything that the log
-    /// held before the first piece is then either written again or over.
-    ///
-    /// # Errors
-    /// Nothing was written, and the same piece is next.
-    pub fn renew(
-        &self,
-        renewal: &mut Renewal,
-        journal: &mut dyn Journal,
-    ) -> Result<bool, JournalError> {
-        let mut next = renewal.clone();
-        let mut records = Vec::new();
-        let mut room = bounds::BATCH_BYTES;
-        while room > 0 {
-            let from = match &next.group {
-                None => Bound::Unbounded,
-                Some(group) if next.whole => Bound::Excluded(group),
-                Some(group) => Bound::Included(group),
-            };
-            let range = (from, Bound::Unbounded);
-            let Some((group, found)) = self.groups.range::<Arc<str>, _>(range).next() else {
-                break;
-            };
-            if next.group.as_ref() != Some(group) {
-                if found.classic.protocol_type().is_some() || found.offsets.is_empty() {
-                    let record = found.classic.lasting_record();
-                    if record.bytes() > room && !records.is_empty() {
-                        break;
-                    }
-                    room = room.saturating_sub(record.bytes());
-                    records.push(record);
-                }
-                next = Renewal { group: Some(group.clone()), offset: None, whole: false };
-            }
-            let place = next.offset.clone();
-            let mut offsets = found.offsets.after(place.as_ref());
-            next.whole = loop {
-                if room == 0 {
-                    break false;
-                }
-                let Some((topic, partition, value)) = offsets.next() else { break true };
-                let record = Record::Offset {
-                    group: group.clone(),
-                    topic: topic.clone(),
-                    partition,
-                    value: Some(value.clone()),
-                };
-                room = room.saturating_sub(record.bytes());
-                records.push(record);
-                next.offset = Some((topic.clone(), partition));
-            };
-        }
-        let is_over = records.is_empty();
-        if !is_over {
-            journal.append(&records)?;
-        }
-        *renewal = next;
-        Ok(is_over)
     }
 }

@@ -1,6 +1,8 @@
 //! Stories over the pure machine, and what no story can say.
 
+mod consumers;
 mod story;
+mod world;
 
 use std::sync::Arc;
 
@@ -12,22 +14,33 @@ use crate::group::Command;
 use crate::group::Config;
 use crate::group::Coordinator;
 use crate::group::FetchOffsets;
+use crate::group::Migration;
 use crate::group::Record;
 use crate::group::Renewal;
 use crate::group::TopicPartitions;
 use crate::group::bounds;
 
 const STORIES: &str = include_str!("tests/stories.txt");
+const CONSUMER_STORIES: &str = include_str!("tests/consumer_stories.txt");
 
-#[test]
-fn groups_live_as_the_stories_tell() {
-    let stories: Vec<_> = STORIES.split("== ").filter(|story| !story.is_empty()).collect();
-    assert!(stories.len() > 25, "the stories are there");
+fn play_all(stories: &str, least: usize) {
+    let stories: Vec<_> = stories.split("== ").filter(|story| !story.is_empty()).collect();
+    assert!(stories.len() > least, "the stories are there");
     for text in stories {
         let (title, script) = text.split_once('\n').expect("a title and a script");
         let config = Config { offset_metadata_max: 8, ..Config::default() };
         Story::new(config).play(title, script);
     }
+}
+
+#[test]
+fn groups_live_as_the_stories_tell() {
+    play_all(STORIES, 25);
+}
+
+#[test]
+fn groups_of_the_consumer_protocol_live_as_the_stories_tell() {
+    play_all(CONSUMER_STORIES, 20);
 }
 
 #[test]
@@ -181,8 +194,7 @@ fn a_commit_can_say_itself_how_long_it_is_kept() {
 fn offsets_of_a_deleted_topic_are_gone_and_stay_so() {
     let mut story = Story::new(Config::default());
     story.play("before", "simple commit t-0:1 t-1:2 u-0:3\n> simple ok ok ok");
-    let now = story.now;
-    story.coordinator.on_topic_deleted(now, "t", &mut story.paper, &mut Vec::new());
+    story.with(|coordinator, cx| coordinator.on_topic_deleted("t", cx));
     let after = "simple fetch\n> simple finds u-0:3\nrestart\nsimple fetch\n> simple finds u-0:3";
     story.play("after", after);
 }
@@ -193,7 +205,7 @@ fn rule_55_an_offset_of_another_topic_of_that_name_is_none() {
     story.play("before", "simple commit t-0:5\n> simple ok");
     let mut ask = |id| {
         let topics = vec![TopicPartitions { topic: "t".into(), id, partitions: vec![0] }];
-        story.ask("it", Command::FetchOffsets(FetchOffsets { topics: Some(topics) }))
+        story.ask("it", Command::FetchOffsets(FetchOffsets { who: None, topics: Some(topics) }))
     };
     assert_eq!(ask(TopicId([1; 16])), ["it finds t-0:5"]);
     assert_eq!(ask(TopicId([2; 16])), ["it finds t-0:-1"]);
@@ -234,7 +246,7 @@ fn what_a_coordinator_keeps_is_bounded() {
 /// The state that records tell of.
 fn told(records: &[Record]) -> Vec<Record> {
     let story = Story::new(Config::default());
-    let mut coordinator = Coordinator::new(Arc::default(), 1);
+    let mut coordinator = Coordinator::new(1);
     for record in records {
         coordinator.load(story.now, record.clone());
     }
@@ -312,6 +324,94 @@ fn a_group_in_a_rebalance_is_written_anew_without_members() {
          a join range/t id=none v3
          after 3s
          > a in 3 by range, a leads [a]",
+    );
+}
+
+#[test]
+fn a_consumer_group_that_is_written_anew_is_the_same() {
+    let mut story = Story::new(Config::default());
+    let mut script = "topic t 400\ntopic orders 1\n".to_owned();
+    for number in 0..300 {
+        let joins = format!("m{number} beat 0 reads=t has= static=i{number}\nafter 10ms\n");
+        script.push_str(&joins);
+    }
+    let joined: Vec<_> = script.lines().map(|line| story.line(line)).collect();
+    assert_eq!(joined.concat().len(), 300);
+    assert_eq!(story.line("p beat 0 pattern=o.* has="), ["p at 301:"]);
+    story.match_wanted();
+    assert_eq!(story.line("m0 commit 2 t-0:1 v9"), ["m0 ok"]);
+    let (mut renewal, mut pieces, mut paper) = (Renewal::default(), 0, Paper::default());
+    while !story.coordinator.renew(&mut renewal, &mut paper).expect("room") {
+        pieces += 1;
+    }
+    assert!(pieces > 1, "it is more than one batch");
+    // The members with what they have and are to have, two epochs, one pattern, one offset.
+    assert_eq!(told(&paper.records), told(&story.paper.records));
+    let before = story.line("show");
+    story.paper = paper;
+    story.restart();
+    assert_eq!(story.line("show"), before);
+}
+
+#[test]
+fn what_a_consumer_group_keeps_is_bounded() {
+    let mut story = Story::new(Config { state_bytes_max: 6_000, ..Config::default() });
+    story.line("topic t 1");
+    let mut refused = 0;
+    for number in 0..40 {
+        let line = format!("m{number} beat 0 reads=t has=");
+        refused += usize::from(story.line(&line) == [format!("m{number} GroupMaxSizeReached")]);
+    }
+    assert!((25..40).contains(&refused), "{refused} refused");
+    assert!(story.coordinator.bytes() <= 6_000);
+    assert_eq!(story.line("m0 beat 2"), ["m0 at 2"]);
+    let long = "x".repeat(6_000);
+    let racked = format!("m0 beat 2 rack={long}");
+    assert_eq!(story.line(&racked), ["m0 GroupMaxSizeReached"]);
+    assert_eq!(story.line("m0 leaves"), ["m0 at -1"]);
+}
+
+#[test]
+fn groups_are_no_larger_and_move_no_further_than_they_may() {
+    let mut story = Story::new(Config { consumer_size_max: 1, ..Config::default() });
+    story.play(
+        "size",
+        "topic t 1
+         a beat 0 reads=t has=
+         > a at 2: t-0
+         b beat 0 reads=t has=
+         > b GroupMaxSizeReached
+         b join range/t v3
+         > b join: GroupMaxSizeReached
+         a beat 2
+         > a at 2",
+    );
+    let fixed = Config { migration: Migration::Disabled, ..Config::default() };
+    let upwards = Config { migration: Migration::Upgrade, ..Config::default() };
+    for (config, joins, state) in [
+        (fixed, "b join: InconsistentGroupProtocol", "Empty"),
+        (upwards, "b in 2 by range, nobody leads []", "Assigning"),
+    ] {
+        let mut story = Story::new(config);
+        story.play("before", "topic t 1\na beat 0 reads=t has=\n> a at 2: t-0");
+        assert_eq!(story.line("b join range/t v3"), [joins]);
+        assert_eq!(story.line("a leaves"), ["a at -1"]);
+        // A group of members of the classic protocol that may not become a classic one stays.
+        assert_eq!(story.line("describe"), ["it is GroupOfOtherKind"]);
+        assert!(story.line("show")[0].contains(state));
+    }
+    let downwards = Config { migration: Migration::Downgrade, ..Config::default() };
+    let mut story = Story::new(downwards);
+    story.play(
+        "no way up",
+        "topic t 1
+         a join range/t v3
+         after 3s
+         > a in 1 by range, a leads [a]
+         b beat 0 reads=t has=
+         > b GroupIdNotFound
+         a sync 1 a=t-0
+         > a has t-0",
     );
 }
 

@@ -15,6 +15,8 @@ use crate::base::TopicId;
 use crate::config;
 use crate::config::Bytes;
 use crate::config::Config;
+use crate::config::GroupAssignor;
+use crate::config::GroupMigration;
 use crate::config::Loaded;
 use crate::config::SETTINGS;
 use crate::group;
@@ -363,7 +365,22 @@ fn groups(config: &Config) -> group::Config {
         offset_metadata_max: unsigned(config.offset_metadata_max_bytes),
         retention_ms: i64::from(config.offsets_retention_minutes).saturating_mul(60_000),
         retention_check_ms: u64::try_from(config.offsets_retention_check_interval_ms).unwrap_or(1),
+        consumer_size_max: unsigned(config.group_consumer_max_size),
+        assignors: config.group_consumer_assignors.iter().map(|&named| assignor(named)).collect(),
+        migration: match config.group_consumer_migration_policy {
+            GroupMigration::Bidirectional => group::Migration::Bidirectional,
+            GroupMigration::Upgrade => group::Migration::Upgrade,
+            GroupMigration::Downgrade => group::Migration::Downgrade,
+            GroupMigration::Disabled => group::Migration::Disabled,
+        },
         ..group::Config::default()
+    }
+}
+
+fn assignor(named: GroupAssignor) -> group::Assignor {
+    match named {
+        GroupAssignor::Uniform => group::Assignor::Uniform,
+        GroupAssignor::Range => group::Assignor::Range,
     }
 }
 

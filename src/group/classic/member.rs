@@ -5,6 +5,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 
 use crate::group::Join;
+use crate::group::MemberAbout;
 use crate::group::MemberValue;
 use crate::group::Protocol;
 use crate::group::Ticket;
@@ -64,6 +65,25 @@ impl Member {
             syncing: None,
             expires_us: u64::MAX,
         }
+    }
+
+    /// One that spoke the classic protocol in a consumer group; `None`: it did not.
+    pub(super) fn of_consumer(id: Arc<str>, about: &MemberAbout) -> Option<Self> {
+        let classic = about.classic.as_ref()?;
+        Some(Self {
+            id,
+            instance: about.instance.clone(),
+            client_id: about.client_id.clone(),
+            client_host: about.client_host.clone(),
+            rebalance_timeout_ms: about.rebalance_timeout_ms,
+            session_timeout_ms: classic.session_timeout_ms,
+            protocols: classic.protocols.clone(),
+            assignment: Bytes::new(),
+            is_new: false,
+            joining: None,
+            syncing: None,
+            expires_us: u64::MAX,
+        })
     }
 
     pub(super) fn value(&self, protocol: Option<&str>) -> MemberValue {

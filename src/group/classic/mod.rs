@@ -3,6 +3,7 @@
 mod join;
 mod leave;
 mod member;
+mod migration;
 mod rebalance;
 mod subscription;
 mod sync;
@@ -27,7 +28,7 @@ use member::Member;
 
 /// What the Java clients' consumers call their protocol type: the only one whose metadata is looked
 /// into, for the topics that it names.
-const CONSUMER: &str = "consumer";
+pub(super) const CONSUMER: &str = "consumer";
 
 #[derive(Clone, Debug)]
 pub(super) struct Classic {

@@ -20,7 +20,7 @@ use crate::group::context::Context;
 impl Classic {
     /// Something of the group changed: it needs another generation, or the one that is being made
     /// may be complete.
-    pub(super) fn rebalance(&mut self, cx: &mut Context<'_>) {
+    pub(in crate::group) fn rebalance(&mut self, cx: &mut Context<'_>) {
         match self.state {
             State::Empty | State::CompletingRebalance | State::Stable => self.prepare_rebalance(cx),
             State::PreparingRebalance => self.complete_join_if_all_joined(cx),

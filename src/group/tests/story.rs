@@ -1,7 +1,7 @@
 //! Stories of groups: a script says what members do and what they are answered.
 //!
 //! A line is `who verb arguments`, or `after 3s`, `restart`, `full` (the log takes nothing), `free`,
-//! `describe`. Lines `> …` below it are the answers that came of it, sorted. Members go by short
+//! `describe`; of the cluster `topic t 3` and `drop t`. Lines `> …` below it are the answers that came of it, sorted. Members go by short
 //! names; the ids that they are given are replaced by them.
 
 use std::collections::BTreeMap;
@@ -9,15 +9,19 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 
+use super::consumers;
+use super::world::World;
+use super::world::topic_id;
 use crate::base::Now;
 use crate::base::ShardId;
-use crate::base::TopicId;
 use crate::group::Answer;
+use crate::group::Cluster;
 use crate::group::Command;
 use crate::group::Commit;
 use crate::group::CommitPartition;
 use crate::group::CommitTopic;
 use crate::group::Config;
+use crate::group::Context;
 use crate::group::Coordinator;
 use crate::group::Description;
 use crate::group::Error;
@@ -32,6 +36,7 @@ use crate::group::Record;
 use crate::group::Sync;
 use crate::group::Ticket;
 use crate::group::TopicPartitions;
+use crate::group::embedded::Assignment;
 
 /// Everything that was written, and whether more is taken.
 #[derive(Debug, Default)]
@@ -55,6 +60,7 @@ pub(super) struct Story {
     pub(super) coordinator: Coordinator,
     pub(super) paper: Paper,
     pub(super) now: Now,
+    pub(super) world: World,
     config: Arc<Config>,
     /// Ids by short names.
     ids: BTreeMap<String, Arc<str>>,
@@ -73,16 +79,48 @@ impl Story {
         let config = Arc::new(config);
         let now = Now { mono_us: 1_000_000, wall_ms: 1_700_000_000_000 };
         let mut story = Self {
-            coordinator: Coordinator::new(config.clone(), 7),
+            coordinator: Coordinator::new(7),
             paper: Paper::default(),
             now,
+            world: World::default(),
             config,
             ids: BTreeMap::new(),
             waiting: BTreeMap::new(),
             tickets: 0,
         };
-        story.coordinator.begin(now, &mut story.paper, &mut Vec::new());
+        story.with(Coordinator::begin);
         story
+    }
+
+    /// Lets the coordinator act, and gives what it answers.
+    pub(super) fn with(
+        &mut self,
+        act: impl FnOnce(&mut Coordinator, &mut Context<'_>),
+    ) -> Vec<(Ticket, Answer)> {
+        let mut answers = Vec::new();
+        let mut cx = Context {
+            now: self.now,
+            config: &self.config,
+            cluster: &self.world,
+            journal: &mut self.paper,
+            answers: &mut answers,
+        };
+        act(&mut self.coordinator, &mut cx);
+        answers
+    }
+
+    /// A topic has so many partitions from now on; `None`: it is gone.
+    fn change_topic(&mut self, topic: &str, partitions: Option<i32>) {
+        let is_made = self.world.topic(topic).is_none();
+        match partitions {
+            Some(partitions) => self.world.put(topic, partitions),
+            None => {
+                self.with(|coordinator, cx| coordinator.on_topic_deleted(topic, cx));
+                self.world.remove(topic);
+            }
+        }
+        let version = self.world.version();
+        self.coordinator.on_topics_changed(&[topic.into()], is_made, version);
     }
 
     /// From the next restart on.
@@ -121,6 +159,12 @@ impl Story {
             ["restart"] => self.restart(),
             ["full"] => self.paper.is_full = true,
             ["free"] => self.paper.is_full = false,
+            ["topic", topic, partitions] => {
+                self.change_topic(topic, Some(partitions.parse().expect("a number")));
+            }
+            ["drop", topic] => self.change_topic(topic, None),
+            ["match"] => self.match_wanted(),
+            ["show"] => return self.ask("it", Command::DescribeConsumers),
             ["describe"] => return self.ask("it", Command::Describe),
             ["delete"] => return self.ask("it", Command::Delete),
             [who, verb, arguments @ ..] => {
@@ -138,7 +182,7 @@ impl Story {
         let mut answers = Vec::new();
         while let Some(at_us) = self.coordinator.next_deadline().filter(|&at| at <= end_us) {
             self.set_time(at_us.max(self.now.mono_us));
-            self.coordinator.on_time(self.now, &mut self.paper, &mut answers);
+            answers.extend(self.with(Coordinator::on_time));
         }
         self.set_time(end_us);
         answers
@@ -152,12 +196,11 @@ impl Story {
     /// A coordinator that knows what was written.
     pub(super) fn restart(&mut self) {
         self.waiting.clear();
-        self.coordinator = Coordinator::new(self.config.clone(), 8);
+        self.coordinator = Coordinator::new(8);
         for record in &self.paper.records {
             self.coordinator.load(self.now, record.clone());
         }
-        let mut answers = Vec::new();
-        self.coordinator.begin(self.now, &mut self.paper, &mut answers);
+        let answers = self.with(Coordinator::begin);
         assert!(answers.is_empty(), "nobody waits for a coordinator that just began");
     }
 
@@ -167,12 +210,14 @@ impl Story {
 
     /// Asks something of another group.
     pub(super) fn ask_of(&mut self, group: &Arc<str>, who: &str, command: Command) -> Vec<String> {
+        if matches!(&command, Command::ConsumerHeartbeat(beat) if *beat.member == *who) {
+            self.ids.insert(who.to_owned(), who.into());
+        }
         self.tickets += 1;
         let ticket = Ticket { home: ShardId(0), request: self.tickets, part: 0 };
         self.waiting.insert(self.tickets, who.to_owned());
-        let mut answers = Vec::new();
-        let now = self.now;
-        self.coordinator.on_command(now, ticket, group, command, &mut self.paper, &mut answers);
+        let answers =
+            self.with(|coordinator, cx| coordinator.on_command(ticket, group, command, cx));
         self.take_answers(answers)
     }
 
@@ -210,11 +255,11 @@ impl Story {
 }
 
 /// `key=value` among the arguments.
-fn option<'a>(arguments: &[&'a str], key: &str) -> Option<&'a str> {
+pub(super) fn option<'a>(arguments: &[&'a str], key: &str) -> Option<&'a str> {
     arguments.iter().find_map(|word| word.strip_prefix(key)?.strip_prefix('='))
 }
 
-fn millis(time: &str) -> u64 {
+pub(super) fn millis(time: &str) -> u64 {
     let (number, factor) = match time.strip_suffix("ms") {
         Some(number) => (number, 1),
         None => (time.strip_suffix('s').expect("a time ends in s or ms"), 1_000),
@@ -222,14 +267,26 @@ fn millis(time: &str) -> u64 {
     number.parse::<u64>().expect("a number") * factor
 }
 
-/// What a consumer says of itself: version 0 and its topics.
-fn subscription(topics: &str) -> Bytes {
+/// What a consumer says of itself: its topics, and in version 1 what it has.
+fn subscription(topics: &str, has: Option<&str>) -> Bytes {
     let topics: Vec<_> = topics.split('+').filter(|topic| !topic.is_empty()).collect();
-    let mut bytes = vec![0, 0];
+    let mut bytes = vec![0, u8::from(has.is_some())];
     bytes.extend((topics.len() as i32).to_be_bytes());
     for topic in topics {
         bytes.extend((topic.len() as i16).to_be_bytes());
         bytes.extend(topic.as_bytes());
+    }
+    // No user data.
+    bytes.extend((-1_i32).to_be_bytes());
+    if let Some(has) = has {
+        let has: Vec<_> = has.split('+').filter_map(|word| word.split_once('-')).collect();
+        bytes.extend((has.len() as i32).to_be_bytes());
+        for (topic, partition) in has {
+            bytes.extend((topic.len() as i16).to_be_bytes());
+            bytes.extend(topic.as_bytes());
+            bytes.extend(1_i32.to_be_bytes());
+            bytes.extend(partition.parse::<i32>().expect("a partition").to_be_bytes());
+        }
     }
     bytes.into()
 }
@@ -242,8 +299,13 @@ impl Story {
             "heartbeat" => Command::Heartbeat(self.presence(who, arguments)),
             "leave" => Command::Leave(self.leaving(who, arguments)),
             "commit" => Command::Commit(self.commit(who, arguments)),
+            "beat" | "leaves" | "away" => {
+                Command::ConsumerHeartbeat(Box::new(self.beat(who, verb, arguments)))
+            }
             "fetch" => Command::FetchOffsets(FetchOffsets {
-                topics: (!arguments.is_empty()).then(|| parts(arguments)),
+                who: option(arguments, "at")
+                    .map(|epoch| (self.id(who), epoch.parse().expect("an epoch"))),
+                topics: Some(parts(arguments)).filter(|parts| !parts.is_empty()),
             }),
             "forget" => Command::DeleteOffsets(parts(arguments)),
             other => panic!("nobody knows how to {other}"),
@@ -254,7 +316,10 @@ impl Story {
     fn join(&self, who: &str, arguments: &[&str]) -> Join {
         let offer = |word: &&&str| {
             let (name, topics) = word.split_once('/')?;
-            Some(Protocol { name: name.into(), metadata: subscription(topics) })
+            Some(Protocol {
+                name: name.into(),
+                metadata: subscription(topics, option(arguments, "has")),
+            })
         };
         let timeout = |key, default| option(arguments, key).map_or(default, |t| millis(t) as i32);
         let is_old = arguments.contains(&"v3");
@@ -292,11 +357,14 @@ impl Story {
         }
     }
 
-    /// `sync 1 a:t-0 b:t-1`
+    /// `sync 1 a:anything b:else`, or as consumers understand it `sync 1 a=t-0+t-1`
     fn sync(&self, who: &str, arguments: &[&str]) -> Sync {
         let given = arguments.iter().filter_map(|word| word.split_once(':'));
         let given =
             given.map(|(name, what)| (self.id(name), Bytes::copy_from_slice(what.as_bytes())));
+        let real = arguments.iter().filter_map(|word| word.split_once('='));
+        let real = real.filter(|(name, _)| self.ids.contains_key(*name));
+        let given = given.chain(real.map(|(name, what)| (self.id(name), assignment(what))));
         Sync {
             who: self.presence(who, arguments),
             protocol_type: option(arguments, "type").map(Arc::from),
@@ -346,7 +414,7 @@ impl Story {
                 self.presence(who, arguments)
             },
             retention_ms: option(arguments, "keep").map(|time| millis(time) as i64),
-            knows_missing_groups: arguments.contains(&"v9"),
+            knows_epochs: arguments.contains(&"v9"),
             topics,
         }
     }
@@ -371,7 +439,7 @@ impl Story {
                 }
             },
             Answer::Synced(Ok(synced)) => {
-                format!("has {}", String::from_utf8_lossy(&synced.assignment))
+                format!("has {}", assigned(&synced.assignment)).trim_end().to_owned()
             }
             Answer::Synced(Err(error)) => format!("sync: {error:?}"),
             Answer::Heartbeat(Ok(())) => "ok".to_owned(),
@@ -391,6 +459,10 @@ impl Story {
                 format!("finds {}", each.collect::<Vec<_>>().join(" ")).trim_end().to_owned()
             }
             Answer::Offsets(Err(error)) => format!("fetch: {error:?}"),
+            Answer::ConsumerHeartbeat(Ok(heard)) => self.heard(heard),
+            Answer::ConsumerHeartbeat(Err(refused)) => format!("{:?}", refused.error),
+            Answer::ConsumersDescribed(Ok(described)) => consumers::shown(described),
+            Answer::ConsumersDescribed(Err(error)) => format!("shows {error:?}"),
             Answer::Described(Ok(described)) => self.described(described),
             Answer::Described(Err(error)) => format!("is {error:?}"),
             Answer::Deleted(Ok(())) => "is deleted".to_owned(),
@@ -406,7 +478,7 @@ impl Story {
             .members
             .iter()
             .map(|member| {
-                let assignment = String::from_utf8_lossy(&member.assignment).into_owned();
+                let assignment = assigned(&member.assignment);
                 let has = if assignment.is_empty() { "" } else { ":" };
                 format!("{}{has}{assignment}", self.name(&member.id))
             })
@@ -418,14 +490,35 @@ impl Story {
 
 fn parts(words: &[&str]) -> Vec<TopicPartitions> {
     let part = |word: &&str| {
-        let (topic, partition) = word.split_once('-').expect("topic-partition");
+        let (topic, partition) = word.split_once('-')?;
         let partitions = vec![partition.parse().expect("a partition")];
-        TopicPartitions { topic: topic.into(), id: topic_id(topic), partitions }
+        Some(TopicPartitions { topic: topic.into(), id: topic_id(topic), partitions })
     };
-    words.iter().map(part).collect()
+    words.iter().filter_map(part).collect()
 }
 
-/// Topics of names of different lengths are different topics.
-fn topic_id(topic: &str) -> TopicId {
-    TopicId([topic.len() as u8; 16])
+/// `t-0+t-1`
+fn assignment(words: &str) -> Bytes {
+    let mut partitions: Vec<(Arc<str>, Vec<i32>)> = Vec::new();
+    for (topic, partition) in words.split('+').filter_map(|word| word.split_once('-')) {
+        let partition = partition.parse().expect("a partition");
+        match partitions.last_mut().filter(|(last, _)| **last == *topic) {
+            Some((_, found)) => found.push(partition),
+            None => partitions.push((topic.into(), vec![partition])),
+        }
+    }
+    Assignment { partitions, has_user_data: false }.write(0)
+}
+
+/// What a leader said in a story, or what a consumer group says to a member of the classic protocol.
+fn assigned(bytes: &[u8]) -> String {
+    match Assignment::read(bytes).filter(|_| !bytes.is_empty()) {
+        None => String::from_utf8_lossy(bytes).into_owned(),
+        Some(assignment) => {
+            let each = assignment.partitions.iter().flat_map(|(topic, found)| {
+                found.iter().map(move |partition| format!("{topic}-{partition}"))
+            });
+            each.collect::<Vec<_>>().join(" ")
+        }
+    }
 }

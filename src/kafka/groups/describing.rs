@@ -18,13 +18,18 @@ use crate::kafka::messages::ListedGroup;
 
 /// Every operation that Kafka lets anybody do on a group where nobody is asked who they are: read,
 /// delete, describe, and their configs.
-const GROUP_OPERATIONS: i32 = 3400;
+pub(super) const GROUP_OPERATIONS: i32 = 3400;
 
 /// The first version with a code for a group that does not exist.
 const MISSING_GROUPS_FROM: i16 = 6;
 
-/// The only type of group that there is.
-const CLASSIC: &str = "Classic";
+/// How Kafka names the protocols that groups live by.
+const CLASSIC: &str = "classic";
+const CONSUMER: &str = "consumer";
+
+fn type_of(group: &Listing) -> &'static str {
+    if group.is_consumer { CONSUMER } else { CLASSIC }
+}
 
 #[derive(Debug)]
 pub(super) struct DescribeAsked {
@@ -65,12 +70,15 @@ fn described(version: i16, group_id: String, answer: Answer) -> DescribedGroup {
             members: found.members.into_iter().map(member_of).collect(),
             ..DescribedGroup::default()
         },
-        Err(Error::GroupIdNotFound) if version < MISSING_GROUPS_FROM => {
+        Err(Error::GroupIdNotFound | Error::GroupOfOtherKind) if version < MISSING_GROUPS_FROM => {
             DescribedGroup { group_id, group_state: "Dead".to_owned(), ..DescribedGroup::default() }
         }
-        Err(error @ Error::GroupIdNotFound) => DescribedGroup {
+        Err(error @ (Error::GroupIdNotFound | Error::GroupOfOtherKind)) => DescribedGroup {
             error_code: error_code(error).code(),
-            error_message: Some(format!("Group {group_id} not found.")),
+            error_message: Some(match error {
+                Error::GroupOfOtherKind => format!("Group {group_id} is not a classic group."),
+                _ => format!("Group {group_id} not found."),
+            }),
             group_state: "Dead".to_owned(),
             group_id,
             ..DescribedGroup::default()
@@ -110,7 +118,7 @@ impl ListAsked {
         let names = |filter: &[String], name: &str| {
             filter.is_empty() || filter.iter().any(|wanted| wanted.eq_ignore_ascii_case(name))
         };
-        names(&self.states, group.state.name()) && names(&self.types, CLASSIC)
+        names(&self.states, group.state) && names(&self.types, type_of(group))
     }
 
     /// As soon as one coordinator cannot tell, the list is not whole, and none is given.
@@ -133,8 +141,8 @@ impl ListAsked {
         let listed = |group: Listing| ListedGroup {
             group_id: group.group.to_string(),
             protocol_type: group.protocol_type.to_string(),
-            group_state: group.state.name().to_owned(),
-            group_type: CLASSIC.to_lowercase(),
+            group_state: group.state.to_owned(),
+            group_type: type_of(&group).to_owned(),
             ..ListedGroup::default()
         };
         let groups = groups.into_iter().map(listed).collect();

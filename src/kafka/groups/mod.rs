@@ -1,6 +1,7 @@
 //! The requests of consumer groups: what they ask of which group's coordinator, and what its
 //! answers look like.
 
+mod consumers;
 mod coordinators;
 mod deleting;
 mod describing;
@@ -9,6 +10,7 @@ mod naming;
 mod offset_commit;
 mod offset_fetch;
 mod stored;
+mod stored_consumer;
 
 use std::sync::Arc;
 
@@ -69,12 +71,14 @@ enum Asked {
     Commit(offset_commit::CommitAsked),
     FetchOffsets(offset_fetch::FetchAsked),
     Describe(describing::DescribeAsked),
+    ConsumerHeartbeat(consumers::HeartbeatAsked),
+    DescribeConsumers(consumers::DescribeConsumersAsked),
     List(describing::ListAsked),
     Delete(Vec<String>),
     DeleteOffsets(deleting::DeleteOffsetsAsked),
 }
 
-/// Reads a request of `api`.
+/// Reads a request of `api`. `assignors`: those that members of the consumer protocol may ask for.
 ///
 /// # Errors
 /// Bytes that are no such request.
@@ -82,6 +86,7 @@ pub fn plan(
     api: ApiKey,
     context: AdminContext<'_>,
     caller: &Caller,
+    assignors: &[&str],
     body: Bytes,
 ) -> Result<Plan, DecodeError> {
     let version = context.version;
@@ -117,6 +122,16 @@ pub fn plan(
             let request = messages::DescribeGroupsRequest::decode_body(version, body)?;
             let (parts, asked) = describing::describe(request);
             of_groups(parts, Asked::Describe(asked))
+        }
+        ApiKey::ConsumerGroupHeartbeat => {
+            let request = messages::ConsumerGroupHeartbeatRequest::decode_whole(version, body)?;
+            let (parts, asked) = consumers::heartbeat(version, assignors, request, caller);
+            of_groups(parts, Asked::ConsumerHeartbeat(asked))
+        }
+        ApiKey::ConsumerGroupDescribe => {
+            let request = messages::ConsumerGroupDescribeRequest::decode_whole(version, body)?;
+            let (parts, asked) = consumers::describe(request);
+            of_groups(parts, Asked::DescribeConsumers(asked))
         }
         ApiKey::ListGroups => {
             let request = messages::ListGroupsRequest::decode_body(version, body)?;
@@ -206,6 +221,12 @@ impl Awaiting {
             }
             Asked::Describe(asked) => {
                 encode_response(version, correlation, &asked.described(version, answers))
+            }
+            Asked::ConsumerHeartbeat(asked) => {
+                encode_response(version, correlation, &asked.heard(answers.pop()))
+            }
+            Asked::DescribeConsumers(asked) => {
+                encode_response(version, correlation, &asked.described(answers))
             }
             Asked::List(asked) => encode_response(version, correlation, &asked.listed(answers)),
             Asked::Delete(groups) => {

@@ -20,8 +20,9 @@ use crate::kafka::messages::OffsetCommitResponsePartition;
 use crate::kafka::messages::OffsetCommitResponseTopic;
 use crate::metadata::Topic;
 
-/// The first version whose clients know the code for a group that does not exist (KIP-848).
-const MISSING_GROUPS_FROM: i16 = 9;
+/// The first version with member epochs, whose clients know the code for a group that does not exist
+/// (KIP-848).
+const EPOCHS_FROM: i16 = 9;
 /// The first version that names topics by their ids.
 pub(super) const TOPIC_IDS_FROM: i16 = 10;
 
@@ -108,7 +109,7 @@ fn command(
             generation: request.generation_id_or_member_epoch,
         },
         retention_ms: Some(request.retention_time_ms).filter(|&ms| ms >= 0),
-        knows_missing_groups: version >= MISSING_GROUPS_FROM,
+        knows_epochs: version >= EPOCHS_FROM,
         topics,
     };
     (request.group_id.into(), Command::Commit(commit))

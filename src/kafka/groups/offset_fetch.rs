@@ -90,7 +90,11 @@ pub(super) fn ask(
             (None, true) => context.image.topics().map(|t| (t.name.clone(), t.id)).collect(),
             _ => Vec::new(),
         };
-        let command = Command::FetchOffsets(FetchOffsets { topics: wanted });
+        let who = match (group.member_id, group.member_epoch) {
+            (None, epoch) if epoch < 0 => None,
+            (member, epoch) => Some((member.unwrap_or_default().into(), epoch)),
+        };
+        let command = Command::FetchOffsets(FetchOffsets { who, topics: wanted });
         parts.push((group.group_id.as_str().into(), command));
         asked.push(GroupAsked { group: group.group_id, topics, ids });
     }

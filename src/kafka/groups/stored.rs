@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 
+use super::stored_consumer;
 use crate::group::GroupValue;
 use crate::group::MemberValue;
 use crate::group::OffsetValue;
@@ -39,11 +40,12 @@ pub fn write_record(record: &Record) -> Result<(Bytes, Option<Bytes>), EncodeErr
             },
             value.as_ref().map(stored_offset),
         ),
+        record => stored_consumer::stored(record).expect("it is of a consumer group"),
     };
     stored.encode()
 }
 
-/// The record of a key and a value; `None`: one that says nothing of classic groups.
+/// The record of a key and a value; `None`: one that says nothing of groups that are known here.
 ///
 /// # Errors
 /// Bytes that are no record of Kafka's coordinator.
@@ -58,7 +60,8 @@ pub fn read_record(key: Bytes, value: Option<Bytes>) -> Result<Option<Record>, D
             partition: key.partition,
             value: value.map(offset_of),
         },
-        _ => return Ok(None),
+        Some(record) => return Ok(stored_consumer::read(record)),
+        None => return Ok(None),
     };
     Ok(Some(record))
 }

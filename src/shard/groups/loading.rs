@@ -3,7 +3,6 @@
 
 use bytes::Bytes;
 
-use super::PartitionJournal;
 use crate::api::Rejection;
 use crate::base::Now;
 use crate::base::Offset;
@@ -111,9 +110,7 @@ impl Shard {
         self.groups.loading.remove(&partition);
         let Some(hosted) = self.groups.hosted.get_mut(&partition) else { return };
         hosted.phase = Phase::Active;
-        self.drive(now, partition, |coordinator, journal: &mut PartitionJournal<'_>, answers| {
-            coordinator.begin(now, journal, answers);
-        });
+        self.drive(now, partition, Coordinator::begin);
         // Topics that were deleted when nobody could write that down.
         let Some(hosted) = self.groups.hosted.get(&partition) else { return };
         let image = self.image.as_ref();
@@ -121,13 +118,7 @@ impl Shard {
         let gone: Vec<_> =
             hosted.coordinator.topics().into_iter().filter(|topic| is_gone(topic)).collect();
         for topic in gone {
-            self.drive(
-                now,
-                partition,
-                |coordinator, journal: &mut PartitionJournal<'_>, answers| {
-                    coordinator.on_topic_deleted(now, &topic, journal, answers);
-                },
-            );
+            self.drive(now, partition, |coordinator, cx| coordinator.on_topic_deleted(&topic, cx));
         }
     }
 }

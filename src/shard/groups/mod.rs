@@ -2,8 +2,10 @@
 //! log is that partition, appended to and read as any other; what they answer waits until what they
 //! wrote is durable.
 
+mod cluster;
 mod journal;
 mod loading;
+mod matching;
 mod upkeep;
 
 use std::collections::BTreeMap;
@@ -18,8 +20,10 @@ use crate::base::PartitionId;
 use crate::base::Rng;
 use crate::group;
 use crate::group::Command;
+use crate::group::Context;
 use crate::group::Coordinator;
 use crate::group::Error;
+use crate::group::GroupSettings;
 use crate::group::Ticket;
 use crate::kafka::groups::OFFSETS_TOPIC;
 use crate::metadata::Image;
@@ -27,9 +31,12 @@ use crate::metadata::Topic;
 use crate::shard::Effects;
 use crate::shard::RequestId;
 
+use cluster::ImageCluster;
 use journal::PartitionJournal;
 use loading::Phase;
 use upkeep::Upkeep;
+
+pub(super) use matching::Matching;
 
 #[derive(Debug, Default)]
 pub(super) struct Groups {
@@ -39,6 +46,8 @@ pub(super) struct Groups {
     /// Coordinators whose log is being written anew.
     renewing: BTreeSet<PartitionId>,
     config: Arc<group::Config>,
+    /// Of consumer groups on which nothing is set.
+    defaults: GroupSettings,
     seed: u64,
 }
 
@@ -53,6 +62,11 @@ struct Hosted {
 impl Groups {
     pub(super) fn new(config: Arc<group::Config>, seed: u64) -> Self {
         Self { config, seed, ..Self::default() }
+    }
+
+    /// The assignors that members may ask for.
+    pub(super) fn assignors(&self) -> Vec<&'static str> {
+        self.config.assignors.iter().map(|assignor| assignor.name()).collect()
     }
 
     /// When a coordinator is due, in `Now::mono_us`.
@@ -74,7 +88,7 @@ impl Shard {
                 continue;
             }
             let seed = Rng::new(self.groups.seed).fork(info.id.0).next_u64();
-            let coordinator = Coordinator::new(self.groups.config.clone(), seed);
+            let coordinator = Coordinator::new(seed);
             let (phase, upkeep) = (Phase::default(), Upkeep::default());
             self.groups.hosted.insert(info.id, Hosted { coordinator, phase, upkeep });
             self.groups.loading.insert(info.id);
@@ -86,9 +100,18 @@ impl Shard {
         self.groups.loading.remove(&partition);
         self.groups.renewing.remove(&partition);
         let Some(hosted) = self.groups.hosted.remove(&partition) else { return };
+        let Self { groups, owner, image: Some(image), .. } = self else { return };
         let mut answers = Vec::new();
-        let mut journal = PartitionJournal::new(&mut self.owner, partition, now);
-        hosted.coordinator.dismiss(now, &mut journal, &mut answers);
+        let mut journal = PartitionJournal::new(owner, partition, now);
+        let cluster = ImageCluster::new(image, groups.defaults);
+        let config = &groups.config;
+        hosted.coordinator.dismiss(&mut Context {
+            now,
+            config,
+            cluster: &cluster,
+            journal: &mut journal,
+            answers: &mut answers,
+        });
         self.answer_groups(partition, answers);
     }
 
@@ -111,8 +134,8 @@ impl Shard {
             return self.answer(asker, Answer::Group(group::refusal(&command, error)));
         }
         let ticket = Ticket { home: asker.home, request: asker.request.0, part: asker.part };
-        self.drive(now, partition, |coordinator, journal, answers| {
-            coordinator.on_command(now, ticket, group, command, journal, answers);
+        self.drive(now, partition, |coordinator, cx| {
+            coordinator.on_command(ticket, group, command, cx);
         });
     }
 
@@ -135,9 +158,7 @@ impl Shard {
     pub(super) fn forget_group_offsets(&mut self, now: Now, topic: &str) {
         let hosted: Vec<_> = self.groups.hosted.keys().copied().collect();
         for partition in hosted {
-            self.drive(now, partition, |coordinator, journal, answers| {
-                coordinator.on_topic_deleted(now, topic, journal, answers);
-            });
+            self.drive(now, partition, |coordinator, cx| coordinator.on_topic_deleted(topic, cx));
         }
     }
 
@@ -148,9 +169,7 @@ impl Shard {
         };
         let due: Vec<_> = self.groups.hosted.iter().filter(is_due).map(|(&id, _)| id).collect();
         for partition in due {
-            self.drive(now, partition, |coordinator, journal, answers| {
-                coordinator.on_time(now, journal, answers);
-            });
+            self.drive(now, partition, Coordinator::on_time);
         }
     }
 
@@ -158,6 +177,7 @@ impl Shard {
     pub(super) fn work_on_groups(&mut self, now: Now, out: &mut Effects) {
         self.load_groups(now, out);
         self.renew_groups(now);
+        self.start_jobs(out);
     }
 
     /// There is something to do for coordinators in the next turn.
@@ -170,21 +190,33 @@ impl Shard {
         &mut self,
         now: Now,
         partition: PartitionId,
-        act: impl FnOnce(&mut Coordinator, &mut PartitionJournal<'_>, &mut Vec<(Ticket, group::Answer)>),
+        act: impl FnOnce(&mut Coordinator, &mut Context<'_>),
     ) {
-        let Self { groups, owner, .. } = self;
+        let Self { groups, owner, image: Some(image), .. } = self else { return };
         let Some(hosted) = groups.hosted.get_mut(&partition) else { return };
         if !matches!(hosted.phase, Phase::Active) {
             return;
         }
         let mut answers = Vec::new();
         let mut journal = PartitionJournal::new(owner, partition, now);
-        act(&mut hosted.coordinator, &mut journal, &mut answers);
+        let cluster = ImageCluster::new(image, groups.defaults);
+        act(
+            &mut hosted.coordinator,
+            &mut Context {
+                now,
+                config: &groups.config,
+                cluster: &cluster,
+                journal: &mut journal,
+                answers: &mut answers,
+            },
+        );
         let written = journal.written();
+        let wanted = hosted.coordinator.take_wanted();
         if hosted.upkeep.grow(written, hosted.coordinator.bytes()) {
             groups.renewing.insert(partition);
         }
         self.answer_groups(partition, answers);
+        self.match_patterns(partition, wanted);
     }
 
     /// R12: an answer waits until what was appended before it is durable.

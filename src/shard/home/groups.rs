@@ -65,7 +65,9 @@ impl Shard {
             AdminContext { image, listener: connection.listener, version: exchange.version };
         let client_id = client_id.map_or_else(Arc::default, |id| Arc::from(id.as_str()));
         let host = Arc::from(format!("/{}", connection.peer.ip()));
-        let plan = match groups::plan(exchange.api, context, &Caller { client_id, host }, body) {
+        let caller = Caller { client_id, host };
+        let assignors = self.groups.assignors();
+        let plan = match groups::plan(exchange.api, context, &caller, &assignors, body) {
             Ok(plan) => plan,
             Err(error) => return self.refuse_malformed(now, exchange, &error, out),
         };

@@ -38,6 +38,7 @@ impl Shard {
                 }
             }
         }
+        self.note_topics_for_groups(&image, &changes);
         self.image = Some(image);
         if changes.contains(&Change::Started) {
             let strands = self.owner.strands.iter().filter(|(_, state)| state.ready);

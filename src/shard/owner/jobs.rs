@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::collections::VecDeque;
 
+use super::Owner;
 use super::SearchId;
 use crate::base::Now;
 use crate::base::PartitionId;
@@ -11,16 +12,19 @@ use crate::shard::Job;
 use crate::shard::JobId;
 use crate::shard::JobResult;
 use crate::shard::Shard;
+use crate::shard::groups::Matching;
 use crate::shard::limits;
 
 /// Who waits for a job.
-#[derive(Clone, Copy, Debug)]
+#[derive(Debug)]
 pub(super) enum JobFor {
     Append(PartitionId),
     Search(SearchId),
+    Groups(Matching),
 }
 
-/// Jobs that run, and those that wait. Bounded by what asks for them: held appends and searches.
+/// Jobs that run, and those that wait. Bounded by what asks for them: held appends, searches, and groups
+/// with patterns.
 #[derive(Debug, Default)]
 pub(super) struct Jobs {
     last: u64,
@@ -50,15 +54,22 @@ impl Jobs {
     fn next_may_start(&self) -> bool {
         let has_room = match self.waiting.front() {
             Some((_, _, Job::Open { .. })) => self.rebuilt_bytes < limits::REBUILT_BYTES_MAX,
-            Some((_, _, Job::FindRecord { .. })) => true,
+            Some((_, _, Job::FindRecord { .. } | Job::MatchPatterns { .. })) => true,
             None => false,
         };
         has_room && self.running.len() < limits::JOBS_MAX
     }
 }
 
+impl Owner {
+    /// A group's patterns are matched when the jobs before it have run.
+    pub(in crate::shard) fn push_matching(&mut self, matching: Matching, job: Job) {
+        self.jobs.push(JobFor::Groups(matching), job);
+    }
+}
+
 impl Shard {
-    pub(super) fn start_jobs(&mut self, out: &mut Effects) {
+    pub(in crate::shard) fn start_jobs(&mut self, out: &mut Effects) {
         let jobs = &mut self.owner.jobs;
         while jobs.next_may_start()
             && let Some((id, job_for, job)) = jobs.waiting.pop_front()
@@ -81,6 +92,9 @@ impl Shard {
             }
             (Some(JobFor::Search(search)), JobResult::FoundRecord(found)) => {
                 self.on_record_found(now, search, found, out);
+            }
+            (Some(JobFor::Groups(matching)), JobResult::Matched(matches)) => {
+                self.on_matched(now, &matching, &matches);
             }
             (waits, result) => unreachable!("{result:?} of a job for {waits:?}"),
         }
