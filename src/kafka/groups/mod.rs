@@ -124,12 +124,12 @@ pub fn plan(
             of_groups(parts, Asked::Describe(asked))
         }
         ApiKey::ConsumerGroupHeartbeat => {
-            let request = messages::ConsumerGroupHeartbeatRequest::decode_whole(version, body)?;
+            let request = messages::ConsumerGroupHeartbeatRequest::decode_body(version, body)?;
             let (parts, asked) = consumers::heartbeat(version, assignors, request, caller);
             of_groups(parts, Asked::ConsumerHeartbeat(asked))
         }
         ApiKey::ConsumerGroupDescribe => {
-            let request = messages::ConsumerGroupDescribeRequest::decode_whole(version, body)?;
+            let request = messages::ConsumerGroupDescribeRequest::decode_body(version, body)?;
             let (parts, asked) = consumers::describe(request);
             of_groups(parts, Asked::DescribeConsumers(asked))
         }
