@@ -21,7 +21,7 @@ def ask(broker):
 
 
 def main():
-    with recorded.broker() as broker:
+    with recorded.broker(options=("--group-initial-rebalance-delay-ms", "0")) as broker:
         text = ask(broker)
     harness.report(recorded.conclude("answers", text))
 

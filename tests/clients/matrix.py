@@ -4,8 +4,8 @@
 
 Every client writes records of every shape with every codec it has, which it and confluent-kafka read back; reads what confluent-kafka wrote; makes
 calls of administration; and lives through the stories of a group over 1, 10 and 100 partitions: members join, leave, are killed, and stand still
-for longer than their session. After each story the group makes progress: what is produced then is read, each record at least once, and exactly once
-where nobody has died. `--record` runs the same against Kafka and keeps what it saw.
+for longer than their session; amid mixed groups the broker is killed. After each story the group makes progress: what is produced then is read,
+each record at least once, and exactly once where nobody has died. `--record` runs the same against Kafka and keeps what it saw.
 """
 
 import collections
@@ -209,6 +209,13 @@ class Group:
         self.progress("one stands still")
         still.go_on()
         self.progress("it came back")
+
+    def outlive_the_broker(self):
+        self.suite.broker.kill()
+        self.suite.broker.start()
+        self.progress("the broker was killed")
+
+    def end(self):
         for member in list(self.members):
             self.leave(member)
 
@@ -217,10 +224,13 @@ class Group:
             member.kill()
 
 
-def stories(suite, name, clients, partitions):
+def stories(suite, name, clients, partitions, broker_dies=False):
     group = Group(suite, name, clients, partitions)
     try:
         group.live()
+        if broker_dies:
+            group.outlive_the_broker()
+        group.end()
     finally:
         group.abandon()
     return group.group
@@ -240,7 +250,8 @@ def one_client(suite, client):
 def run(suite, family):
     if family == "mixed":
         for partitions in PARTITIONS:
-            stories(suite, "mixed", [CLIENTS[name] for name in MIXED], partitions)
+            # Nobody else is on this broker, so it can be killed too.
+            stories(suite, "mixed", [CLIENTS[name] for name in MIXED], partitions, broker_dies=True)
         return
     for codec in EVERY_CODEC:
         suite.create(f"reference-{codec}")

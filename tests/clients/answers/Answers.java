@@ -45,6 +45,7 @@ public class Answers {
         security();
         quotas();
         offsets();
+        groups();
         end();
         socket.close();
     }
@@ -117,6 +118,7 @@ public class Answers {
             }
             // Ids that nobody chose; those of the requests begin with zeros.
             line = line.replaceAll("topicId=(?!AAAAAAAA)[\\w-]{22}", "topicId=<id>");
+            line = line.replaceAll("[\\w-]+-[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", "<member>").replace("port=" + socket.getPort(), "port=<port>");
             System.out.println(line.replace("\n", "\\n"));
         }
     }
@@ -559,6 +561,182 @@ public class Answers {
         ask("removed", v(1), limit(new String[] {"user", "alice", "client-id", "c"}, "consumer_byte_rate", null));
         settle();
         ask("after removals", v(1), quotas(false));
+    }
+
+    // Groups ---------------------------------------------------------------------------------------------------------
+
+    static JoinGroupRequestData join(String group, String member, int session, String... protocols) {
+        JoinGroupRequestData request = new JoinGroupRequestData().setGroupId(group).setMemberId(member).setProtocolType("consumer")
+            .setSessionTimeoutMs(session).setRebalanceTimeoutMs(10_000);
+        for (String protocol : protocols) {
+            request.protocols().add(new JoinGroupRequestData.JoinGroupRequestProtocol().setName(protocol).setMetadata(SUBSCRIBED));
+        }
+        return request;
+    }
+
+    /** A consumer's subscription to the topic "plain". */
+    static final byte[] SUBSCRIBED = {0, 0, 0, 0, 0, 1, 0, 5, 'p', 'l', 'a', 'i', 'n', -1, -1, -1, -1};
+
+    static OffsetCommitRequestData commit(String group, String member, int generation, String topic, int partition, String metadata) {
+        OffsetCommitRequestData request = new OffsetCommitRequestData().setGroupId(group).setMemberId(member).setGenerationIdOrMemberEpoch(generation);
+        request.topics().add(new OffsetCommitRequestData.OffsetCommitRequestTopic().setName(topic).setPartitions(List.of(
+            new OffsetCommitRequestData.OffsetCommitRequestPartition().setPartitionIndex(partition).setCommittedOffset(5).setCommittedMetadata(metadata))));
+        return request;
+    }
+
+    static OffsetFetchRequestData fetch(String group, String topic, Integer... partitions) {
+        return new OffsetFetchRequestData().setGroupId(group).setTopics(topic == null ? null : List.of(
+            new OffsetFetchRequestData.OffsetFetchRequestTopic().setName(topic).setPartitionIndexes(List.of(partitions))));
+    }
+
+    static OffsetFetchRequestData fetchMany(String... groups) {
+        OffsetFetchRequestData request = new OffsetFetchRequestData();
+        for (String group : groups) {
+            request.groups().add(new OffsetFetchRequestData.OffsetFetchRequestGroup().setGroupId(group).setTopics(List.of(
+                new OffsetFetchRequestData.OffsetFetchRequestTopics().setName("plain").setPartitionIndexes(List.of(0, 9)))));
+        }
+        return request;
+    }
+
+    static OffsetDeleteRequestData forget(String group, String topic, int partition) {
+        OffsetDeleteRequestData request = new OffsetDeleteRequestData().setGroupId(group);
+        request.topics().add(new OffsetDeleteRequestData.OffsetDeleteRequestTopic().setName(topic).setPartitions(List.of(
+            new OffsetDeleteRequestData.OffsetDeleteRequestPartition().setPartitionIndex(partition))));
+        return request;
+    }
+
+    static SyncGroupRequestData sync(String group, String member, int generation, String type, String protocol) {
+        return new SyncGroupRequestData().setGroupId(group).setMemberId(member).setGenerationId(generation).setProtocolType(type).setProtocolName(protocol)
+            .setAssignments(List.of(new SyncGroupRequestData.SyncGroupRequestAssignment().setMemberId(member).setAssignment(new byte[] {1, 2, 3})));
+    }
+
+    static HeartbeatRequestData beat(String group, String member, int generation) {
+        return new HeartbeatRequestData().setGroupId(group).setMemberId(member).setGenerationId(generation);
+    }
+
+    static LeaveGroupRequestData leave(String group, String member, String instance) {
+        return new LeaveGroupRequestData().setGroupId(group).setMembers(List.of(
+            new LeaveGroupRequestData.MemberIdentity().setMemberId(member).setGroupInstanceId(instance)));
+    }
+
+    static void groups() throws Exception {
+        FindCoordinatorRequestData find = new FindCoordinatorRequestData().setKey("g");
+        // The first question makes the topic in which groups are kept.
+        while (((FindCoordinatorResponseData) call(1, find)).errorCode() != 0) {
+            Thread.sleep(100);
+        }
+        // Its partitions come to their coordinator one by one.
+        for (String group : List.of("g", "simple", "static", "missing", "")) {
+            short code;
+            do {
+                code = ((OffsetFetchResponseData) call(5, fetch(group, "plain", 0))).errorCode();
+            } while (code == 14 || code == 15 || code == 16);
+        }
+        ask("of a group", v(0, 1, 2, 3), find);
+        ask("of groups", v(4, 5, 6), new FindCoordinatorRequestData().setCoordinatorKeys(List.of("g", "h")));
+        ask("of an unknown type", v(1, 3), new FindCoordinatorRequestData().setKey("g").setKeyType((byte) 7));
+        ask("of unknown types", v(4, 6), new FindCoordinatorRequestData().setCoordinatorKeys(List.of("g")).setKeyType((byte) 7));
+        refusedJoins();
+        String member = living();
+        commits(member);
+        ended(member);
+        fixed();
+    }
+
+    static void refusedJoins() throws Exception {
+        ask("without a group", v(0, 3, 9), join("", "", 10_000, "range"));
+        ask("too short a session", v(1, 9), join("g", "", 1, "range"));
+        ask("too long a session", v(1, 9), join("g", "", 100_000_000, "range"));
+        ask("without protocols", v(1, 9), join("g", "", 10_000));
+        ask("without a protocol type", v(1, 9), join("g", "", 10_000, "range").setProtocolType(""));
+        ask("a stranger", v(0, 3, 9), join("g", "stranger", 10_000, "range"));
+        ask("without a member id", v(4, 5, 9), join("g", "", 10_000, "range"));
+        ask("of nobody", v(0, 3, 5), sync("g", "stranger", 1, null, null));
+        ask("of nobody", v(0, 2, 4), beat("g", "stranger", 1));
+        ask("without a group", v(0, 4), beat("", "stranger", 1));
+        ask("of nobody", v(0, 2), new LeaveGroupRequestData().setGroupId("g").setMemberId("stranger"));
+        ask("of nobody", v(3, 5), leave("g", "stranger", null));
+        ask("of nobody by instance", v(3, 5), leave("g", "", "nobody"));
+        ask("of what is missing", v(0, 4, 5, 6), new DescribeGroupsRequestData().setGroups(List.of("missing", "")));
+        ask("of what is missing", v(0, 1, 2), new DeleteGroupsRequestData().setGroupsNames(List.of("missing", "")));
+        ask("of what is missing", v(0), forget("missing", "plain", 0));
+    }
+
+    /** A group of one member, and what is refused while it lives. */
+    static String living() throws Exception {
+        JoinGroupResponseData joined = (JoinGroupResponseData) call(2, join("g", "", 30_000, "range", "roundrobin"));
+        String member = joined.memberId();
+        ask("before the assignment", v(0, 4), beat("g", member, 1));
+        ask("before the assignment", v(2, 9), commit("g", member, 1, "plain", 0, "m"));
+        ask("of another generation", v(0, 5), sync("g", member, 7, null, null));
+        ask("of another type", v(5), sync("g", member, 1, "connect", "range"));
+        ask("of another protocol", v(5), sync("g", member, 1, "consumer", "roundrobin"));
+        ask("of the leader", v(0, 3), sync("g", member, 1, null, null));
+        ask("of the leader", v(5), sync("g", member, 1, "consumer", "range"));
+        ask("of a member", v(0, 3, 4), beat("g", member, 1));
+        ask("of another generation", v(0, 4), beat("g", member, 7));
+        ask("of another type", v(2, 9), join("g", "", 30_000, "range").setProtocolType("connect"));
+        ask("of other protocols", v(2, 9), join("g", "", 30_000, "sticky"));
+        ask("of a living one", v(0, 3, 4, 5, 6), new DescribeGroupsRequestData().setGroups(List.of("g")));
+        ask("of a living one", v(0, 2), new DeleteGroupsRequestData().setGroupsNames(List.of("g")));
+        ask("of a living one", v(0), forget("g", "plain", 0));
+        ask("of all", v(0, 3), new ListGroupsRequestData());
+        ask("by state", v(4, 5), new ListGroupsRequestData().setStatesFilter(List.of("Stable")));
+        ask("by a state in small letters", v(4, 5), new ListGroupsRequestData().setStatesFilter(List.of("stable")));
+        ask("by a state that there is not", v(4, 5), new ListGroupsRequestData().setStatesFilter(List.of("tired")));
+        ask("by type", v(5), new ListGroupsRequestData().setTypesFilter(List.of("classic")));
+        ask("by a type that there is not", v(5), new ListGroupsRequestData().setTypesFilter(List.of("tired")));
+        return member;
+    }
+
+    static void commits(String member) throws Exception {
+        ask("of a member", v(2, 5, 9), commit("g", member, 1, "plain", 0, "m"));
+        ask("of another generation", v(2, 9), commit("g", member, 7, "plain", 0, "m"));
+        ask("of a stranger", v(2, 9), commit("g", "stranger", 1, "plain", 0, "m"));
+        ask("of nobody while it lives", v(2, 9), commit("g", "", -1, "plain", 0, "m"));
+        ask("without a group", v(2, 9), commit("", "", -1, "plain", 0, "m"));
+        ask("with long metadata", v(2, 9), commit("g", member, 1, "plain", 0, "m".repeat(4097)));
+        ask("with metadata as long as may be", v(9), commit("g", member, 1, "plain", 1, "m".repeat(4096)));
+        ask("of a partition that there is not", v(2, 9), commit("g", member, 1, "plain", 99, "m"));
+        ask("of a topic that there is not", v(2, 9), commit("g", member, 1, "missing", 0, "m"));
+        ask("of a topic id that there is not", v(10), commit("g", member, 1, "", 0, "m"));
+        ask("with a generation to an empty group", v(2, 9), commit("simple", "stranger", 3, "plain", 0, "m"));
+        ask("to an empty group", v(2, 9), commit("simple", "", -1, "plain", 0, null));
+        ask("of a group", v(1, 2, 5, 7), fetch("g", "plain", 0, 2, 99));
+        ask("of a missing topic", v(1, 7), fetch("g", "missing", 0));
+        ask("of a missing group", v(1, 7), fetch("missing", "plain", 0));
+        ask("of all", v(2, 7), fetch("simple", null));
+        ask("of groups", v(8, 9), fetchMany("simple", "missing", ""));
+    }
+
+    static void ended(String member) throws Exception {
+        ask("of a member", v(3), leave("g", member, null));
+        ask("of who left", v(0, 4), beat("g", member, 1));
+        ask("of who left", v(2, 9), commit("g", member, 1, "plain", 0, "m"));
+        ask("of an empty one", v(0, 5, 6), new DescribeGroupsRequestData().setGroups(List.of("g", "simple")));
+        ask("of empty ones", v(0, 5), new ListGroupsRequestData());
+        ask("of an empty one", v(0), forget("g", "plain", 0));
+        ask("of a topic that there is not", v(0), forget("g", "missing", 0));
+        ask("of a partition that there is not", v(0), forget("g", "plain", 99));
+        ask("of groups", v(2), new DeleteGroupsRequestData().setGroupsNames(List.of("g", "simple")));
+        ask("of groups that are gone", v(2), new DeleteGroupsRequestData().setGroupsNames(List.of("g", "simple")));
+    }
+
+    /** Static members: who comes by the same name takes the other's place. */
+    static void fixed() throws Exception {
+        JoinGroupRequestData joins = join("static", "", 30_000, "range").setGroupInstanceId("one");
+        String first = ((JoinGroupResponseData) call(5, joins)).memberId();
+        call(5, sync("static", first, 1, "consumer", "range").setGroupInstanceId("one"));
+        ask("of a static member", v(3, 4), beat("static", first, 1).setGroupInstanceId("one"));
+        ask("of a static member that comes back", v(9), joins);
+        ask("of who was replaced", v(3, 4), beat("static", first, 1).setGroupInstanceId("one"));
+        ask("of who was replaced", v(5), sync("static", first, 1, "consumer", "range").setGroupInstanceId("one"));
+        ask("of who was replaced", v(7, 9), commit("static", first, 1, "plain", 0, "m").setGroupInstanceId("one"));
+        ask("of who was replaced", v(9), join("static", first, 30_000, "range").setGroupInstanceId("one"));
+        ask("of who was replaced", v(3, 5), leave("static", first, "one"));
+        ask("of a static group", v(5, 6), new DescribeGroupsRequestData().setGroups(List.of("static")));
+        ask("by instance", v(5), leave("static", "", "one"));
+        ask("by instance again", v(5), leave("static", "", "one"));
     }
 
     static void end() throws Exception {
