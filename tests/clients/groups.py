@@ -74,25 +74,41 @@ class Confluent(Member):
             "enable.auto.commit": False, "auto.offset.reset": "earliest", "session.timeout.ms": SESSION_MS,
             "heartbeat.interval.ms": 500, "max.poll.interval.ms": SESSION_MS + 1_000,
             "partition.assignment.strategy": self.STRATEGY, "reconnect.backoff.max.ms": 200})
-        consumer.subscribe([self.topic])
+        uncommitted = {}
+
+        def commit():
+            """What a rebalance kept from being committed is committed after it, or before its partition is given up."""
+            try:
+                consumer.commit(offsets=[confluent_kafka.TopicPartition(self.topic, *place) for place in uncommitted.items()], asynchronous=False)
+                uncommitted.clear()
+            except confluent_kafka.KafkaException:
+                pass  # a rebalance, or the broker's death, came in between
+
+        def on_revoke(_, partitions):
+            if uncommitted:
+                commit()
+            for revoked in partitions:
+                uncommitted.pop(revoked.partition, None)
+
+        consumer.subscribe([self.topic], on_revoke=on_revoke)
         while not self.ends.is_set():
             if self.stands_still.is_set():
                 time.sleep(0.05)
                 continue
             message = consumer.poll(0.1)
-            if message is None:
-                continue
-            if message.error():
+            if message is not None and message.error():
                 code = message.error().code()
                 assert code in (confluent_kafka.KafkaError._MAX_POLL_EXCEEDED,
                                 confluent_kafka.KafkaError._ALL_BROKERS_DOWN,
                                 confluent_kafka.KafkaError._TRANSPORT), message.error()
                 continue
-            self.seen.add(message.value())
-            try:
-                consumer.commit(message, asynchronous=False)
-            except confluent_kafka.KafkaException:
-                pass  # a rebalance, or the broker's death, came in between: the record is read again
+            if message is not None:
+                self.seen.add(message.value())
+                uncommitted[message.partition()] = message.offset() + 1
+            if uncommitted:
+                commit()
+        if uncommitted:
+            commit()
         consumer.close()
 
 
