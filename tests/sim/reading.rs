@@ -123,9 +123,11 @@ impl World {
         assert_eq!(lengths, given.bytes, "the bytes of all slices, for {request:?}");
         let mut expected = reading.expected.iter();
         let mut next = request.from;
+        let mut batches = 0;
         for slice in &given.slices {
             let mut bytes = slice.bytes();
             while !bytes.is_empty() {
+                batches += 1;
                 let (crc, base, epoch, _) = stamp_of(bytes);
                 if self.is_left_over(request, base, crc)
                     && !reading.expected.iter().any(|it| it.crc == crc)
@@ -148,7 +150,8 @@ impl World {
                 next = wanted.end;
             }
         }
-        let within = given.bytes <= request.bytes_max as usize || next == reading.first_end();
+        // Whichever batch comes first is given: the one that was asked for may be lost.
+        let within = given.bytes <= request.bytes_max as usize || batches == 1;
         assert!(within, "{} bytes were given for {request:?}", given.bytes);
         if given.bytes == 0 {
             let first = reading.expected.first();
