@@ -2,7 +2,8 @@
 //! durable, in one thread and virtual time.
 //!
 //! `cargo test --release --test sim` runs the fixed seeds, each twice, and 200 that are derived
-//! from the commit: fixed ones gate, derived ones report. `-- --seed N` runs one and tells everything, `-- --seeds N` runs the first N,
+//! from the commit: fixed ones gate, derived ones report. `-- --seed N` runs one and tells everything, `-- --seeds N` runs N of them
+//! (`--from M` on, every `--step`th: kinds take turns, six of them),
 //! `-- --mutants` plants each bug of storage.md's section 8 in turn (a build with
 //! `STRANDLOG_PLANT=1`) and wants it caught, `-- --find-seeds` looks for seeds that catch them.
 
@@ -40,7 +41,9 @@ fn main() -> ExitCode {
         seeds::tell(seed, given("--loud"))
     } else if let Some(count) = number("--seeds") {
         let first = number("--from").unwrap_or(0);
-        seeds::run_all("seeds", &(first..first + count).collect::<Vec<_>>())
+        let step = number("--step").unwrap_or(1).max(1);
+        let seeds = (0..count).map(|at| first + at * step);
+        seeds::run_all("seeds", &seeds.collect::<Vec<_>>())
     } else if given("--find-seeds") {
         mutants::find_seeds(number("--tries").unwrap_or(300))
     } else if given("--mutants") {

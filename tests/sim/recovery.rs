@@ -155,46 +155,44 @@ impl World {
     /// table is lost: its facts are gone, and ends are advanced (R11). Where nothing proves it,
     /// it is the beginning of a torn tail. Nothing else may be missing.
     fn adopt_with_losses(&mut self) -> Result<(), String> {
-        let strand = &self.process.as_ref().expect("a ready process").strand;
-        let durable = strand.durable();
         let facts = self.model.facts();
+        let from = self.watch.replay_from(&self.disk);
+        let hit: Vec<u64> = self.faults.frames.iter().copied().filter(|of| *of >= from).collect();
         let proven = self.watch.proven_on(&self.disk);
-        let hit = &self.faults.frames;
         let mut cuts = vec![u64::MAX];
         cuts.extend(self.model.pending.iter().rev().map(|(sequence, _)| *sequence));
         cuts.extend(hit.iter().rev().filter(|of| **of > proven && !is_no_frame(**of)));
         cuts.dedup();
-        let (mut found, mut without) = (None, String::new());
-        'search: for cut in cuts {
-            for choice in 0..1_u32 << hit.len() {
-                let is_lost = |of: u64| {
-                    hit.iter().position(|hit| *hit == of).is_some_and(|at| choice >> at & 1 == 1)
-                };
-                let lost = hit
-                    .iter()
-                    .copied()
-                    .filter(|of| is_lost(*of) && (*of < cut || is_no_frame(*of)))
-                    .max();
-                let kept = facts.iter().filter(|(of, _)| *of < cut && !is_lost(*of));
-                let mut kept: Vec<_> = kept.cloned().collect();
-                let (state, added) = State::after_loss(&kept, lost.unwrap_or(0));
-                let difference = difference(strand, &state);
-                without = difference.unwrap_or_default();
-                if without.is_empty() {
-                    kept.extend(added.into_iter().map(|entry| (durable, entry)));
-                    let gone = hit
-                        .iter()
-                        .copied()
-                        .filter(|of| is_lost(*of) || (*of >= cut && !is_no_frame(*of)));
-                    found = Some((kept, state, gone.collect::<Vec<u64>>()));
-                    break 'search;
+        // A checkpoint that was captured while a frame gathered holds what was in it by then.
+        let gathered = facts.iter().filter(|(of, _)| *of == from && hit.contains(of)).count();
+        let mut without = String::new();
+        for captured in 0..=gathered {
+            for cut in &cuts {
+                for choice in 0..1_u32 << hit.len() {
+                    let loss = Loss { hit: &hit, choice, cut: *cut, from, captured };
+                    match self.adopt_without(&facts, &loss) {
+                        Some(difference) => without = difference,
+                        None => return Ok(()),
+                    }
                 }
             }
         }
-        let Some((kept, state, gone)) = found else { return Err(without) };
-        self.model.keep_facts(kept, state, durable);
-        self.faults.frames.retain(|hit| !gone.contains(hit));
-        Ok(())
+        Err(without)
+    }
+
+    /// Gives how the store differs from what is left of the facts, if it does.
+    fn adopt_without(&mut self, facts: &[(u64, Entry)], loss: &Loss<'_>) -> Option<String> {
+        let strand = &self.process.as_ref().expect("a ready process").strand;
+        let durable = strand.durable();
+        let mut kept = loss.kept(facts);
+        let (state, added) = State::after_loss(&kept, loss.highest());
+        let difference = difference(strand, &state);
+        if difference.is_none() {
+            kept.extend(added.into_iter().map(|entry| (durable, entry)));
+            self.model.keep_facts(kept, state, durable);
+            self.faults.frames.retain(|of| !loss.is_gone(*of));
+        }
+        difference
     }
 
     /// Reads everything back.
@@ -228,6 +226,46 @@ impl World {
         if let Some(difference) = difference(&process.strand, &self.model.newest) {
             panic!("the living strand differs from the model: {difference}");
         }
+    }
+}
+
+/// What rot may have taken: one of the ways in which a store may come back.
+struct Loss<'a> {
+    /// Frames that were hit.
+    hit: &'a [u64],
+    /// Those of them whose table is lost, a bit for each.
+    choice: u32,
+    /// The tail is torn here.
+    cut: u64,
+    /// The lowest frame that is replayed, and how many facts of it the checkpoint holds.
+    from: u64,
+    captured: usize,
+}
+
+impl Loss<'_> {
+    fn is_lost(&self, frame: u64) -> bool {
+        let at = self.hit.iter().position(|hit| *hit == frame);
+        at.is_some_and(|at| self.choice >> at & 1 == 1)
+    }
+
+    /// The highest frame whose table is lost.
+    fn highest(&self) -> u64 {
+        let counts = |of: &u64| self.is_lost(*of) && (*of < self.cut || is_no_frame(*of));
+        self.hit.iter().copied().filter(counts).max().unwrap_or(0)
+    }
+
+    fn is_gone(&self, frame: u64) -> bool {
+        self.is_lost(frame) || (frame >= self.cut && !is_no_frame(frame))
+    }
+
+    fn kept(&self, facts: &[(u64, Entry)]) -> Vec<(u64, Entry)> {
+        let mut captured = self.captured;
+        let mut is_kept = |frame: u64| {
+            let is_captured = frame == self.from && captured > 0;
+            captured -= usize::from(is_captured);
+            frame < self.cut && (is_captured || !self.is_lost(frame))
+        };
+        facts.iter().filter(|(frame, _)| is_kept(*frame)).cloned().collect()
     }
 }
 
