@@ -80,6 +80,9 @@ pub(in crate::strand) struct UseReader {
     needs: u32,
     /// After a failed read, pages are read one by one up to here.
     single_until: u32,
+    /// The frame at the cursor as far as its pages were read one by one, zeros for those that fail:
+    /// what can be read of it counts.
+    pages: Option<Vec<u8>>,
     contents: Contents,
 }
 
@@ -99,6 +102,7 @@ impl UseReader {
             cursor: PAGE as u32,
             needs: 0,
             single_until: 0,
+            pages: None,
             contents: Contents::default(),
         }
     }
@@ -110,6 +114,9 @@ impl UseReader {
             Step::Trailer => Some((u64::from(extent_bytes) - PAGE as u64, PAGE as u32)),
             Step::Footer(trailer) => Some((u64::from(trailer.start()), trailer.footer_bytes())),
             Step::Frames => {
+                if let Some(pages) = &self.pages {
+                    return Some((u64::from(self.cursor) + pages.len() as u64, PAGE as u32));
+                }
                 let is_single = self.cursor < self.single_until;
                 let window = self.needs.max(if is_single { PAGE as u32 } else { WINDOW_BYTES });
                 Some((u64::from(self.cursor), window.min(extent_bytes - self.cursor)))
@@ -129,9 +136,10 @@ impl UseReader {
             Step::Footer(trailer) => self.on_footer(&trailer, block),
             Step::Frames => {
                 self.step = Step::Frames;
-                match block {
-                    Some(block) => self.on_window(block.bytes()),
-                    None => self.on_unreadable(),
+                match (self.pages.take(), block) {
+                    (Some(pages), block) => self.on_page(pages, block),
+                    (None, Some(block)) => self.on_window(block.bytes()),
+                    (None, None) => self.on_unreadable(),
                 }
                 if self.cursor >= self.place.extent_bytes {
                     self.step = Step::Done;
@@ -165,15 +173,29 @@ impl UseReader {
     /// A failed read is narrowed down to single pages; a page that fails is remembered: what it
     /// held is damage, never a torn tail.
     fn on_unreadable(&mut self) {
-        let page = PAGE as u32;
-        if self.cursor >= self.single_until {
-            self.single_until = self.cursor.saturating_add(self.needs.max(WINDOW_BYTES));
-            self.needs = 0;
-            return;
+        if self.needs > 0 {
+            self.pages = Some(Vec::new());
+        } else if self.cursor >= self.single_until {
+            self.single_until = self.cursor.saturating_add(WINDOW_BYTES);
+        } else {
+            self.contents.unreadable.push(self.cursor);
+            self.cursor += PAGE as u32;
         }
-        self.contents.unreadable.push(self.cursor);
-        self.cursor += if self.needs > 0 { self.needs } else { page };
-        self.needs = 0;
+    }
+
+    /// One more page of a frame that cannot be read as a whole.
+    fn on_page(&mut self, mut pages: Vec<u8>, block: Option<&Block>) {
+        let end = pages.len() + PAGE;
+        match block {
+            Some(block) => pages.extend_from_slice(&block.bytes()[..block.len().min(PAGE)]),
+            None => self.contents.unreadable.push(self.cursor + pages.len() as u32),
+        }
+        pages.resize(end, 0);
+        if end < self.needs as usize {
+            self.pages = Some(pages);
+        } else {
+            self.on_window(&pages);
+        }
     }
 
     fn on_window(&mut self, window: &[u8]) {

@@ -101,24 +101,27 @@ impl Judging<'_> {
             {
                 return;
             }
+            let behind = frame.position + frame.bytes;
             if frame.table.is_none() {
                 self.cursor = frame.position;
-                if !self.is_missing(frame.sequence, before) {
+                if !self.is_missing(frame.sequence, behind) {
                     return;
                 }
-                self.cursor = frame.position + frame.bytes;
+                self.cursor = behind;
                 continue;
             }
             if !frame.damaged.is_empty() {
-                if frame.sequence > self.proven {
+                let unreadable = self.unreadable_in(frame.position, behind);
+                if frame.sequence > self.proven && unreadable.is_none() {
                     self.tear(true);
                     return;
                 }
-                self.verdict.damage.push((frame.position, Damage::Batch));
+                let damage = unreadable.map_or(Damage::Batch, |_| Damage::Unreadable);
+                self.verdict.damage.push((unreadable.unwrap_or(frame.position), damage));
             }
             self.verdict.taken.push(number);
             self.verdict.expected = frame.sequence + 1;
-            self.cursor = frame.position + frame.bytes;
+            self.cursor = behind;
         }
     }
 

@@ -178,6 +178,25 @@ fn a_page_where_the_next_frame_may_lie_is_never_a_torn_tail() {
     assert!(bench.strand.log(PartitionId(1)).is_none(), "metadata has to name it");
 }
 
+/// R10, R21: header and table can be read, so the frame is known, and what follows it is judged from
+/// its end on.
+#[test]
+fn a_page_of_a_batch_that_nobody_can_read_costs_that_batch() {
+    for newest in [false, true] {
+        let mut bench = fresh();
+        write_some(&mut bench, 2);
+        produce(&mut bench.strand, 0, 3 * PAGE).unwrap();
+        bench.run();
+        write_some(&mut bench, if newest { 0 } else { 2 });
+        let before = state(&bench);
+        let long = frames_of(&bench, 0)[2] as u64;
+        bench.disk.unreadable.insert((File::Extent(ExtentId(0)), long + 2 * PAGE as u64));
+        let bench = restarted(bench);
+        assert_eq!(damage(&bench), vec![Damage::Unreadable], "the newest frame: {newest}");
+        assert_eq!(state(&bench), before, "R11 speaks of tables; the newest frame: {newest}");
+    }
+}
+
 #[test]
 fn a_start_leaves_out_what_a_larger_window_could_have_had_in_flight() {
     let mut bench = fresh();
