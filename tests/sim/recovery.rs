@@ -157,19 +157,25 @@ impl World {
     fn adopt_with_losses(&mut self) -> Result<(), String> {
         let facts = self.model.facts();
         let from = self.watch.replay_from(&self.disk);
-        let hit: Vec<u64> = self.faults.frames.iter().copied().filter(|of| *of >= from).collect();
         let proven = self.watch.proven_on(&self.disk);
+        let mut hit: Vec<u64> =
+            self.faults.frames.iter().copied().filter(|of| *of >= from).collect();
+        // One page that nobody can read permits what several do.
+        let unreadable = hit.iter().copied().find(|of| is_no_frame(*of));
+        hit.retain(|of| !is_no_frame(*of) || Some(*of) == unreadable);
         let mut cuts = vec![u64::MAX];
         cuts.extend(self.model.pending.iter().rev().map(|(sequence, _)| *sequence));
         cuts.extend(hit.iter().rev().filter(|of| **of > proven && !is_no_frame(**of)));
         cuts.dedup();
         // A checkpoint that was captured while a frame gathered holds what was in it by then.
         let gathered = facts.iter().filter(|(of, _)| *of == from && hit.contains(of)).count();
+        let partly = (0..=gathered).map(|captured| (captured, None));
+        let holes = self.holes().into_iter().filter(|_| unreadable.is_some());
         let mut without = String::new();
-        for captured in 0..=gathered {
+        for (captured, hole) in partly.chain(holes.map(|hole| (0, Some(hole)))) {
             for cut in &cuts {
                 for choice in 0..1_u32 << hit.len() {
-                    let loss = Loss { hit: &hit, choice, cut: *cut, from, captured };
+                    let loss = Loss { hit: &hit, choice, hole, cut: *cut, from, captured };
                     match self.adopt_without(&facts, &loss) {
                         Some(difference) => without = difference,
                         None => return Ok(()),
@@ -178,6 +184,17 @@ impl World {
             }
         }
         Err(without)
+    }
+
+    /// Frames in a row, in flight at the crash, that may never have arrived where a page cannot be
+    /// read: that is no torn tail (R10), and what lies behind counts.
+    fn holes(&self) -> Vec<(u64, u64)> {
+        let mut in_flight: Vec<u64> = self.model.pending.iter().map(|(of, _)| *of).collect();
+        in_flight.dedup();
+        in_flight.truncate(usize::from(self.options.strand.in_flight_max));
+        let ends = |from: u64| in_flight.iter().copied().filter(move |to| *to >= from);
+        let from = in_flight.iter().copied();
+        from.flat_map(|from| ends(from).map(move |to| (from, to))).collect()
     }
 
     /// Gives how the store differs from what is left of the facts, if it does.
@@ -190,7 +207,8 @@ impl World {
         if difference.is_none() {
             kept.extend(added.into_iter().map(|entry| (durable, entry)));
             self.model.keep_facts(kept, state, durable);
-            self.faults.frames.retain(|of| !loss.is_gone(*of));
+            // A page that nobody can read stays so, and the next tail may end before it again.
+            self.faults.frames.retain(|of| is_no_frame(*of) || !loss.is_gone(*of));
         }
         difference
     }
@@ -235,6 +253,8 @@ struct Loss<'a> {
     hit: &'a [u64],
     /// Those of them whose table is lost, a bit for each.
     choice: u32,
+    /// Frames that never arrived, from this one to that.
+    hole: Option<(u64, u64)>,
     /// The tail is torn here.
     cut: u64,
     /// The lowest frame that is replayed, and how many facts of it the checkpoint holds.
@@ -245,17 +265,22 @@ struct Loss<'a> {
 impl Loss<'_> {
     fn is_lost(&self, frame: u64) -> bool {
         let at = self.hit.iter().position(|hit| *hit == frame);
-        at.is_some_and(|at| self.choice >> at & 1 == 1)
+        at.is_some_and(|at| self.choice >> at & 1 == 1) || self.is_in_hole(frame)
+    }
+
+    fn is_in_hole(&self, frame: u64) -> bool {
+        self.hole.is_some_and(|(from, to)| (from..=to).contains(&frame))
     }
 
     /// The highest frame whose table is lost.
     fn highest(&self) -> u64 {
         let counts = |of: &u64| self.is_lost(*of) && (*of < self.cut || is_no_frame(*of));
-        self.hit.iter().copied().filter(counts).max().unwrap_or(0)
+        let hit = self.hit.iter().copied().filter(counts).max();
+        hit.max(self.hole.map(|(_, to)| to)).unwrap_or(0)
     }
 
     fn is_gone(&self, frame: u64) -> bool {
-        self.is_lost(frame) || (frame >= self.cut && !is_no_frame(frame))
+        self.is_lost(frame) || frame >= self.cut
     }
 
     fn kept(&self, facts: &[(u64, Entry)]) -> Vec<(u64, Entry)> {
