@@ -13,6 +13,7 @@ use strandlog::base::Now;
 use strandlog::base::PartitionId;
 use strandlog::base::StrandId;
 use strandlog::record::Batch;
+use strandlog::record::BatchHeader;
 use strandlog::strand::Append;
 use strandlog::strand::File;
 use strandlog::strand::Listing;
@@ -89,22 +90,8 @@ impl Bench {
     fn append(&mut self, partition: PartitionId, batch: &Bytes) {
         let header = Batch::parse(batch).expect("it was just built").header;
         let base_offset = self.strand.log(partition).map_or(0, |log| log.end());
-        let append = Append {
-            partition,
-            base_offset,
-            leader_epoch: 0,
-            last_offset_delta: header.last_offset_delta,
-            count: header.count,
-            bytes: batch.len() as u32,
-            crc: header.crc,
-            max_timestamp: header.max_timestamp,
-            attributes: header.attributes.0,
-            producer_id: header.producer_id,
-            producer_epoch: header.producer_epoch,
-            first_sequence: header.base_sequence,
-            rolls: false,
-            appended_ms: self.now.wall_ms,
-        };
+        let stored = BatchHeader { base_offset, leader_epoch: 0, ..header };
+        let append = Append::of(partition, &stored, self.now.wall_ms);
         self.strand.append(append, batch.clone()).expect("room for a batch");
     }
 

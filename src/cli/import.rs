@@ -51,10 +51,10 @@ pub(super) fn segment(
     let shift = base - first.base_offset;
     let mut last = 0;
     for (number, (header, batch)) in batches.iter().enumerate() {
+        let now_ms = offline.now().wall_ms;
         let append = Append {
             rolls: number == 0,
-            appended_ms: offline.now().wall_ms,
-            ..append(info.id, info.leader_epoch, header, shift)
+            ..append(info.id, info.leader_epoch, header, shift, now_ms)
         };
         last = take_in(&mut offline, append, batch, last)?;
     }
@@ -133,22 +133,15 @@ fn append(
     leader_epoch: LeaderEpoch,
     header: &BatchHeader,
     shift: Offset,
+    appended_ms: i64,
 ) -> Append {
+    let base_offset = header.base_offset + shift;
+    let stored = BatchHeader { base_offset, leader_epoch, ..*header };
     Append {
-        partition,
-        base_offset: header.base_offset + shift,
-        leader_epoch,
-        last_offset_delta: header.last_offset_delta,
-        count: header.count,
-        bytes: header.total_bytes() as u32,
-        crc: header.crc,
-        max_timestamp: header.max_timestamp,
-        attributes: header.attributes.0,
         producer_id: NO_PRODUCER,
         producer_epoch: -1,
         first_sequence: -1,
-        rolls: false,
-        appended_ms: 0,
+        ..Append::of(partition, &stored, appended_ms)
     }
 }
 

@@ -71,7 +71,7 @@ pub fn decide(
     // R23: time does not run backwards within a partition.
     let append_time_ms = terms.now_ms.max(log.appended_ms());
     let stored = accepted.stored_header(batch, base_offset, led.epoch, append_time_ms);
-    let append = facts(led, log, &stored, append_time_ms, accepted.bytes);
+    let append = facts(led, log, &stored, append_time_ms);
     let batch = match accepted.time {
         // Base offset and epoch are stamped by the strand on the way to the commit buffer.
         TimeStamp::Keep => batch.slice(..accepted.bytes),
@@ -113,36 +113,21 @@ fn check_producer(log: &Log, header: &BatchHeader, terms: AppendTerms) -> Option
     }
 }
 
-fn facts(led: &Led, log: &Log, stored: &BatchHeader, appended_ms: i64, bytes: usize) -> Append {
-    let bytes = u32::try_from(bytes).expect("a batch's length field has 31 bits");
+fn facts(led: &Led, log: &Log, stored: &BatchHeader, appended_ms: i64) -> Append {
+    let append = Append::of(led.id, stored, appended_ms);
     let last_offset = stored.base_offset + Offset::from(stored.last_offset_delta);
     let limits = RollLimits {
         bytes: u64::from(led.config.segment_bytes),
         ms: led.config.segment_ms.saturating_sub(jitter(led, log)),
     };
     let rolls = log.segments().rolls(
-        u64::from(bytes),
+        u64::from(append.bytes),
         stored.max_timestamp,
         last_offset,
         appended_ms,
         limits,
     );
-    Append {
-        partition: led.id,
-        base_offset: stored.base_offset,
-        leader_epoch: stored.leader_epoch,
-        last_offset_delta: stored.last_offset_delta,
-        count: stored.count,
-        bytes,
-        crc: stored.crc,
-        max_timestamp: stored.max_timestamp,
-        attributes: stored.attributes.0,
-        producer_id: stored.producer_id,
-        producer_epoch: stored.producer_epoch,
-        first_sequence: stored.base_sequence,
-        rolls,
-        appended_ms,
-    }
+    Append { rolls, ..append }
 }
 
 /// `segment.jitter.ms`, as a share that differs from segment to segment and is the same whenever

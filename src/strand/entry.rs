@@ -3,6 +3,7 @@
 use crate::base::LeaderEpoch;
 use crate::base::Offset;
 use crate::base::PartitionId;
+use crate::record::BatchHeader;
 use crate::strand::op::ExtentId;
 
 /// Place of an entry in a strand: the sequence of its frame, and its number in the frame's table.
@@ -74,6 +75,26 @@ pub struct Append {
 }
 
 impl Append {
+    /// The facts of a batch that lies in the log as its header says; it begins no segment.
+    pub fn of(partition: PartitionId, stored: &BatchHeader, appended_ms: i64) -> Self {
+        Self {
+            partition,
+            base_offset: stored.base_offset,
+            leader_epoch: stored.leader_epoch,
+            last_offset_delta: stored.last_offset_delta,
+            count: stored.count,
+            bytes: u32::try_from(stored.total_bytes()).expect("a batch's length field has 31 bits"),
+            crc: stored.crc,
+            max_timestamp: stored.max_timestamp,
+            attributes: stored.attributes.0,
+            producer_id: stored.producer_id,
+            producer_epoch: stored.producer_epoch,
+            first_sequence: stored.base_sequence,
+            rolls: false,
+            appended_ms,
+        }
+    }
+
     /// Exclusive end: the offset that the next batch gets.
     pub fn end(&self) -> Offset {
         self.base_offset + Offset::from(self.last_offset_delta) + 1

@@ -37,6 +37,24 @@ fn assert_bounded(broker: &Broker) {
     assert!(memory.peak <= memory.bound, "{memory:?}");
 }
 
+/// Each of them was closed, with one line in the log about it.
+#[track_caller]
+fn assert_closed(broker: &Broker, clients: &mut [Connection]) {
+    for client in clients {
+        assert!(client.ends());
+        assert_eq!(broker.lines_about(client), 1, "{}", broker.log());
+    }
+}
+
+/// The end of an attack by such clients, which others have survived.
+#[track_caller]
+fn assert_survived(broker: Broker, clients: &mut [Connection]) {
+    others_are_unharmed(&broker);
+    assert_closed(&broker, clients);
+    assert_bounded(&broker);
+    broker.stop();
+}
+
 /// Sends as much as the broker takes within a moment.
 fn press(stream: &mut std::net::TcpStream, bytes: &[u8]) {
     stream.set_write_timeout(Some(Duration::from_millis(200))).expect("a timeout");
@@ -52,10 +70,7 @@ fn ten_clients_that_announce_100_mib_are_closed_at_once() {
     for client in &mut ten {
         client.stream.write_all(&(100u32 << 20).to_be_bytes()).expect("a length is taken");
     }
-    for client in &mut ten {
-        assert!(client.ends());
-        assert_eq!(broker.lines_about(client), 1, "{}", broker.log());
-    }
+    assert_closed(&broker, &mut ten);
     others_are_unharmed(&broker);
     assert_bounded(&broker);
     broker.stop();
@@ -72,13 +87,7 @@ fn ten_clients_that_announce_100_mib_where_that_is_allowed_and_stall_hold_what_t
         client.stream.write_all(&(100u32 << 20).to_be_bytes()).expect("a length is taken");
         press(&mut client.stream, &vec![0; 1 << 20]);
     }
-    others_are_unharmed(&broker);
-    for client in &mut ten {
-        assert!(client.ends());
-        assert_eq!(broker.lines_about(client), 1, "{}", broker.log());
-    }
-    assert_bounded(&broker);
-    broker.stop();
+    assert_survived(broker, &mut ten);
 }
 
 #[test]
@@ -90,13 +99,7 @@ fn twenty_clients_that_stall_near_the_end_of_large_requests_share_the_memory_for
         client.stream.write_all(&(11u32 << 20).to_be_bytes()).expect("a length is taken");
         press(&mut client.stream, &vec![0; 10 << 20]);
     }
-    others_are_unharmed(&broker);
-    for client in &mut twenty {
-        assert!(client.ends());
-        assert_eq!(broker.lines_about(client), 1, "{}", broker.log());
-    }
-    assert_bounded(&broker);
-    broker.stop();
+    assert_survived(broker, &mut twenty);
 }
 
 #[test]
@@ -122,10 +125,7 @@ fn readers_that_never_read_hold_no_more_than_answers_may() {
     }
     others_are_unharmed(&broker);
     assert_bounded(&broker);
-    for client in &mut deaf {
-        assert!(client.ends());
-        assert_eq!(broker.lines_about(client), 1, "{}", broker.log());
-    }
+    assert_closed(&broker, &mut deaf);
     broker.stop();
 }
 
@@ -192,10 +192,7 @@ fn a_thousand_clients_with_half_a_request_each_leave_room_for_others() {
         client.stream.write_all(&(60u32 << 10).to_be_bytes()).expect("a length is taken");
         press(&mut client.stream, &[0; 30 << 10]);
     }
-    for client in &mut all {
-        assert!(client.ends());
-        assert_eq!(broker.lines_about(client), 1, "{}", broker.log());
-    }
+    assert_closed(&broker, &mut all);
     others_are_unharmed(&broker);
     assert_bounded(&broker);
     broker.stop();

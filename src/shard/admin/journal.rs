@@ -26,22 +26,7 @@ impl Journal for StrandJournal<'_> {
             let started = self.strand.start_epoch(partition, header.leader_epoch);
             started.map_err(|_| JournalFull)?;
         }
-        let append = Append {
-            partition,
-            base_offset: header.base_offset,
-            leader_epoch: header.leader_epoch,
-            last_offset_delta: header.last_offset_delta,
-            count: header.count,
-            bytes: u32::try_from(batch.len()).map_err(|_| JournalFull)?,
-            crc: header.crc,
-            max_timestamp: header.max_timestamp,
-            attributes: header.attributes.0,
-            producer_id: header.producer_id,
-            producer_epoch: header.producer_epoch,
-            first_sequence: header.base_sequence,
-            rolls: false,
-            appended_ms: self.now_ms,
-        };
+        let append = Append::of(partition, &header, self.now_ms);
         self.strand.append(append, batch).map_err(|_| JournalFull)
     }
 
