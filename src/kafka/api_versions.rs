@@ -7,12 +7,50 @@ use super::errors::ErrorCode;
 use super::messages::ApiVersion;
 use super::messages::ApiVersionsRequest;
 use super::messages::ApiVersionsResponse;
+use super::messages::FinalizedFeatureKey;
+use super::messages::SupportedFeatureKey;
 use super::versions::Api;
 use super::versions::ApiKey;
 use super::versions::SERVED;
 use super::wire::DecodeError;
 use super::wire::Request;
 use super::wire::encode_response;
+
+/// A feature with the level that is in force, which is the highest.
+struct Feature {
+    name: &'static str,
+    level: i16,
+}
+
+/// What clients find among Kafka's features (KIP-584): groups of the consumer protocol (KIP-848).
+const FEATURES: &[Feature] = &[Feature { name: "group.version", level: 1 }];
+
+/// Levels never change, so this is the first state of them, and the last.
+const FEATURES_EPOCH: i64 = 0;
+
+/// The first version whose clients bear a feature that may also be off (KAFKA-17011).
+const LEVEL_ZERO_FROM: i16 = 4;
+
+/// Every feature of here may be off, as in Kafka.
+fn supported(version: i16) -> Vec<SupportedFeatureKey> {
+    let shown = FEATURES.iter().filter(|_| version >= LEVEL_ZERO_FROM);
+    let shown = shown.map(|feature| SupportedFeatureKey {
+        name: feature.name.to_owned(),
+        min_version: 0,
+        max_version: feature.level,
+        ..SupportedFeatureKey::default()
+    });
+    shown.collect()
+}
+
+fn finalized(feature: &Feature) -> FinalizedFeatureKey {
+    FinalizedFeatureKey {
+        name: feature.name.to_owned(),
+        min_version_level: feature.level,
+        max_version_level: feature.level,
+        ..FinalizedFeatureKey::default()
+    }
+}
 
 /// The frame of the answer.
 ///
@@ -34,8 +72,13 @@ pub fn answer(version: i16, correlation: i32, body: Bytes) -> Result<Bytes, Deco
         let error_code = ErrorCode::InvalidRequest.code();
         ApiVersionsResponse { error_code, ..ApiVersionsResponse::default() }
     } else {
-        let api_keys = SERVED.iter().map(|key| row(key.api())).collect();
-        ApiVersionsResponse { api_keys, ..ApiVersionsResponse::default() }
+        ApiVersionsResponse {
+            api_keys: SERVED.iter().map(|key| row(key.api())).collect(),
+            supported_features: supported(version),
+            finalized_features_epoch: FEATURES_EPOCH,
+            finalized_features: FEATURES.iter().map(finalized).collect(),
+            ..ApiVersionsResponse::default()
+        }
     };
     Ok(encoded(version, correlation, &response))
 }

@@ -101,6 +101,8 @@ pub const SERVED: &[ApiKey] = &[
     ApiKey::DescribeUserScramCredentials,
     ApiKey::DescribeCluster,
     ApiKey::DescribeProducers,
+    ApiKey::ConsumerGroupHeartbeat,
+    ApiKey::ConsumerGroupDescribe,
     ApiKey::ListConfigResources,
     ApiKey::DescribeTopicPartitions,
 ];

@@ -5,6 +5,7 @@ mod harness;
 
 mod admin;
 mod connections;
+mod consumer_groups;
 mod fetch;
 mod group_versions;
 mod groups;

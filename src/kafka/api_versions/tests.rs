@@ -33,6 +33,27 @@ fn every_served_api_is_shown_with_its_versions_and_no_other() {
 }
 
 #[test]
+fn clients_find_the_consumer_protocol_among_the_features() {
+    for version in 0..=4 {
+        let answer = ask(version, "client");
+        let finalized = answer.finalized_features.iter();
+        let finalized: Vec<_> =
+            finalized.map(|feature| (feature.name.as_str(), feature.max_version_level)).collect();
+        let supported = answer.supported_features.iter();
+        let supported: Vec<_> =
+            supported.map(|feature| (feature.min_version, feature.max_version)).collect();
+        if version < 3 {
+            assert!(finalized.is_empty() && supported.is_empty());
+            continue;
+        }
+        assert_eq!((answer.finalized_features_epoch, finalized), (0, vec![("group.version", 1)]));
+        // Clients of version 3 stumble over a feature that may be off.
+        let expected = if version == 3 { vec![] } else { vec![(0, 1)] };
+        assert_eq!(supported, expected);
+    }
+}
+
+#[test]
 fn kip_511_a_client_must_name_its_software_properly() {
     for (name, error) in [
         ("apache-kafka-java", 0),
