@@ -155,7 +155,7 @@ impl ConsumerGroup {
 
     /// It shall join again; the time for that began when it was first told.
     pub(super) fn expect_join(&mut self, member: &Arc<str>, within_ms: i32, now: Now) {
-        self.clock(member, now).join_us.get_or_insert(after(now, within_ms));
+        self.clock(member, now).join_us.get_or_insert_with(|| after(now, within_ms));
     }
 
     /// Members of the classic protocol, who came with a classic group: as if they had been heard of.
