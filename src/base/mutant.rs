@@ -42,6 +42,8 @@ mutants! {
     OffsetsReusedAfterDamage => "offsets reused after damage",
     RelocateAdds => "Relocate adds instead of re-points",
     EvacuationStarvesOnFullDisk => "evacuation starves on a full disk",
+    EvacuationUnpaced => "evacuation unpaced",
+    WaitedForExtentZeroed => "extent that is waited for zeroed first",
 }
 
 #[cfg(mutant)]

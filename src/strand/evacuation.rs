@@ -97,6 +97,8 @@ struct Victim {
     /// By position.
     survivors: VecDeque<Survivor>,
     last_copy: u64,
+    /// Bytes of the window that were copied so far.
+    copied: u64,
 }
 
 #[derive(Debug, Default)]
@@ -172,8 +174,13 @@ impl Strand {
             return;
         };
         let place = Use { number: extent.use_number, extent: id };
-        self.evacuation.victim =
-            Some(Victim { place, step: Step::Trailer, survivors: VecDeque::new(), last_copy: 0 });
+        self.evacuation.victim = Some(Victim {
+            place,
+            step: Step::Trailer,
+            survivors: VecDeque::new(),
+            last_copy: 0,
+            copied: 0,
+        });
         let position = extent_bytes - PAGE as u64;
         self.read_victim(place, position, PAGE as u32, out);
     }
@@ -329,7 +336,8 @@ impl Strand {
     /// R17: paced while producers are served; at once when they are refused.
     fn may_copy(&self, now: Now) -> bool {
         let has_room = self.commit.waiting_bytes() < GATHERED_MAX;
-        has_room && (self.space.is_full || now.mono_us >= self.evacuation.paced_until)
+        let is_paced = !self.space.is_full && !Mutant::EvacuationUnpaced.is_on();
+        has_room && (!is_paced || now.mono_us >= self.evacuation.paced_until)
     }
 
     /// Takes in what the window holds. `false`: the victim was given up.
@@ -341,7 +349,6 @@ impl Strand {
         block: &Block,
         out: &mut Output,
     ) -> bool {
-        let mut copied = 0;
         while let Some(of) = victim.survivors.front().copied() {
             let from = (of.position.wrapping_sub(start)) as usize;
             let end = from.saturating_add(of.append.bytes as usize);
@@ -356,11 +363,12 @@ impl Strand {
                     // No room at the moment: the window stays.
                     Err(_) => return true,
                 }
-                copied += bytes.len() as u64;
+                victim.copied += bytes.len() as u64;
             }
             victim.survivors.pop_front();
         }
         let per_second = self.config.evacuation_bytes_per_second.max(1);
+        let copied = std::mem::take(&mut victim.copied);
         let pause = (copied.saturating_mul(1_000_000) / per_second).max(1);
         self.evacuation.paced_until = now.mono_us.saturating_add(pause);
         victim.step = Step::Copy;

@@ -250,7 +250,8 @@ impl Strand {
             let extent = self.extents.vacant();
             self.extents.insert(extent, Extent::new(Life::Preparing));
             let bytes = u64::from(self.config.extent_bytes);
-            let op = Op::Allocate { extent, bytes, zeroed: !is_urgent };
+            let zeroed = !is_urgent || Mutant::WaitedForExtentZeroed.is_on();
+            let op = Op::Allocate { extent, bytes, zeroed };
             self.ops.issue(Purpose::Allocate { extent }, op, out);
         }
         let spare = match self.space.is_pressed && self.is_running() {

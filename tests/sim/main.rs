@@ -5,7 +5,8 @@
 //! from the commit: fixed ones gate, derived ones report. `-- --seed N` runs one and tells everything, `-- --seeds N` runs N of them
 //! (`--from M` on, every `--step`th: kinds take turns, six of them),
 //! `-- --mutants` plants each bug of storage.md's section 8 in turn (a build with
-//! `STRANDLOG_PLANT=1`) and wants it caught, `-- --find-seeds` looks for seeds that catch them.
+//! `STRANDLOG_PLANT=1`) and wants it caught, `-- --find-seeds` looks for seeds that catch them (`--only PART` of
+//! their names).
 
 #![expect(unreachable_pub, reason = "a program of its own: nobody reaches into it")]
 
@@ -13,10 +14,12 @@ mod batch;
 mod clients;
 mod digest;
 mod disk;
+mod endless;
 mod faults;
 mod model;
 mod mutants;
 mod options;
+mod pace;
 mod reading;
 mod recovery;
 mod rot;
@@ -45,7 +48,9 @@ fn main() -> ExitCode {
         let seeds = (0..count).map(|at| first + at * step);
         seeds::run_all("seeds", &seeds.collect::<Vec<_>>())
     } else if given("--find-seeds") {
-        mutants::find_seeds(number("--tries").unwrap_or(300))
+        let only = arguments.iter().position(|argument| argument == "--only");
+        let only = only.and_then(|at| arguments.get(at + 1)).map_or("", String::as_str);
+        mutants::find_seeds(number("--tries").unwrap_or(300), only)
     } else if given("--mutants") {
         mutants::run_all()
     } else {

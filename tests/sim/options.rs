@@ -51,6 +51,8 @@ pub struct Options {
     pub slot_rot_one_in: u64,
     /// A fork of the world loses both of them, once in so many crashes.
     pub no_slot_one_in: u64,
+    /// At the end the store is full of what nobody removes: evacuation alone makes room.
+    pub ends_endless: bool,
 }
 
 /// Kinds of seeds, in turn.
@@ -92,6 +94,8 @@ impl Options {
             Kind::Errors => options.fail(&mut rng),
         }
         options.bound_the_device();
+        options.end_endless();
+        options.slow_down();
         options
     }
 
@@ -134,6 +138,7 @@ impl Options {
             rot_one_in: 0,
             slot_rot_one_in: pick(rng, &[0, 4]),
             no_slot_one_in: 0,
+            ends_endless: false,
         }
     }
 
@@ -199,6 +204,28 @@ impl Options {
             let spare = pick(&mut rng, &[0, 1, 3, 7]) * PAGE as u64;
             self.disk.capacity = extents * u64::from(self.strand.extent_bytes) + spare;
             self.strand.extents_max = 64;
+        }
+    }
+
+    /// A generator of its own: other draws stay what they are.
+    fn end_endless(&mut self) {
+        let mut rng = Rng::new(self.seed).fork(0x0e0d);
+        self.ends_endless = matches!(Kind::of(self.seed), Kind::Aged | Kind::Full) && rng.one_in(3);
+    }
+
+    /// Zeroing that takes longer than anybody may wait (R15), and evacuation that takes its time
+    /// (R17). A generator of its own, too.
+    fn slow_down(&mut self) {
+        let mut rng = Rng::new(self.seed).fork(0x510e);
+        match Kind::of(self.seed) {
+            Kind::Chaos | Kind::Restarts => {
+                self.disk.zeroing_us = pick(&mut rng, &[0, 0, 30_000_000]);
+            }
+            Kind::Aged => {
+                let rates = [1 << 20, 1 << 20, 100_000];
+                self.strand.evacuation_bytes_per_second = pick(&mut rng, &rates);
+            }
+            Kind::Rot | Kind::Full | Kind::Errors => {}
         }
     }
 

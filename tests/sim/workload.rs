@@ -44,12 +44,12 @@ impl Report {
 }
 
 pub struct Workload {
-    world: World,
-    producers: Vec<Producer>,
-    next_partition: u64,
+    pub world: World,
+    pub producers: Vec<Producer>,
+    pub next_partition: u64,
     partitions: Vec<PartitionId>,
     /// One generator for each concern: a draw more in one does not move the others.
-    produce: Rng,
+    pub produce: Rng,
     rule: Rng,
     consume: Rng,
     crash: Rng,
@@ -118,7 +118,7 @@ impl Workload {
     }
 
     /// Lets time pass; now and then a fork of the world dies on the way.
-    fn pass(&mut self, gap: u64) {
+    pub fn pass(&mut self, gap: u64) {
         let until = self.world.now + gap;
         let probe = self.world.options.probe_one_in;
         while self.world.step(until) {
@@ -373,6 +373,9 @@ impl Workload {
         self.world.verify();
         self.demand_an_answer_everywhere();
         self.world.verify();
+        if self.world.options.ends_endless && self.world.is_ready() {
+            self.demand_room_by_evacuation();
+        }
         self.demand_all_space_back();
     }
 

@@ -34,6 +34,8 @@ use crate::faults::Faults;
 use crate::model::Model;
 use crate::model::partition_of;
 use crate::options::Options;
+use crate::pace::EXTENT_WAIT_MAX_US;
+use crate::pace::Pace;
 use crate::reading::Reading;
 use crate::watch::Watch;
 
@@ -54,6 +56,11 @@ pub struct Process {
     pub stopped: bool,
     pub full: bool,
     pub reads: BTreeMap<ReadId, Reading>,
+    pace: Pace,
+    /// Since when somebody waits for the disk, and nothing came of it.
+    waits_since: Option<u64>,
+    /// Nothing happened since the last `commit`.
+    turn_is_over: bool,
 }
 
 /// See the module.
@@ -162,7 +169,17 @@ impl World {
         let mut out = Output::default();
         strand.start(self.time(), &mut out);
         let (ready, stopped, full) = (false, false, false);
-        self.process = Some(Process { strand, out, ready, stopped, full, reads: BTreeMap::new() });
+        self.process = Some(Process {
+            strand,
+            out,
+            ready,
+            stopped,
+            full,
+            reads: BTreeMap::new(),
+            pace: Pace::default(),
+            waits_since: None,
+            turn_is_over: true,
+        });
         self.carry_out();
     }
 
@@ -192,6 +209,7 @@ impl World {
     pub fn step(&mut self, limit: u64) -> bool {
         let Some(at) = self.next_event().filter(|at| *at <= limit) else { return false };
         self.now = self.now.max(at);
+        self.check_wait();
         let now = self.time();
         if let Some((strand, token, outcome)) = self.disk.complete(self.now) {
             assert_eq!(strand, STRAND, "there is one");
@@ -203,6 +221,9 @@ impl World {
             }
             self.faults.on_outcome(&outcome);
             let process = self.process();
+            if matches!(outcome, Outcome::Allocated | Outcome::Failed(_)) {
+                process.waits_since = None;
+            }
             process.strand.on_outcome(now, token, outcome, &mut process.out);
         } else {
             let process = self.process();
@@ -224,6 +245,26 @@ impl World {
         let Some(process) = &self.process else { return };
         let next = process.strand.next_deadline();
         assert!(next.is_none_or(|next| next > self.now), "a deadline that passed stays: {next:?}");
+    }
+
+    /// Nobody waits for an extent to be zeroed where one can be had without (R15). A turn that is
+    /// not over keeps everybody waiting, however long the simulator makes it.
+    fn check_wait(&mut self) {
+        let now = self.now;
+        let Some(process) = &mut self.process else { return };
+        if !std::mem::take(&mut process.turn_is_over) {
+            process.waits_since = process.waits_since.map(|_| now);
+            return;
+        }
+        let made = self.disk.extents() + self.disk.allocations_in_flight();
+        let has_room = made < self.options.strand.extents_max as usize;
+        let is_long = process.waits_since.is_some_and(|since| now - since > EXTENT_WAIT_MAX_US);
+        let is_tried = self.options.disk.zeroing_us > EXTENT_WAIT_MAX_US;
+        assert!(
+            !(is_tried && is_long && has_room),
+            "R15: an extent is waited for until it is zeroed: {}",
+            self.describe()
+        );
     }
 
     /// Lets time pass up to `until`, or until the process dies.
@@ -258,12 +299,14 @@ impl World {
         let now = self.time();
         let Some(process) = &mut self.process else { return };
         process.strand.commit(now, &mut HeapPool, &mut process.out);
+        process.turn_is_over = true;
         self.carry_out();
     }
 
     /// Ops go to the disk, notices to whom they concern.
     pub fn carry_out(&mut self) {
         let Some(process) = &mut self.process else { return };
+        process.pace.check(self.now, &self.options.strand, &process.strand.figures());
         let ops = std::mem::take(&mut process.out.ops);
         let notices = std::mem::take(&mut process.out.notices);
         for (token, op) in ops {
@@ -293,6 +336,9 @@ impl World {
             Notice::Durable { sequence } => {
                 self.watch.on_durable(sequence);
                 self.model.become_durable(sequence);
+                let is_over = self.model.pending.is_empty();
+                let now = self.now;
+                self.process().waits_since = (!is_over).then_some(now);
             }
             Notice::Read { id, result } => {
                 let Some(process) = &mut self.process else { return };
@@ -319,7 +365,14 @@ impl World {
     /// A batch goes to the end of its partition.
     pub fn append(&mut self, append: Append, batch: Bytes) -> Result<u64, Refusal> {
         self.named.insert(append.partition);
-        let sequence = self.process().strand.append(append, batch)?;
+        let (now, bytes) = (self.now, batch.len());
+        let process = self.process();
+        process.turn_is_over = false;
+        let taken = process.strand.append(append, batch);
+        if taken.is_ok() || process.strand.awaits_extent(bytes) {
+            process.waits_since.get_or_insert(now);
+        }
+        let sequence = taken?;
         Rc::make_mut(&mut self.homes).insert(append.crc, (append.partition, append.base_offset));
         self.model.hand_over(sequence, Entry::Append(append));
         let (to, base, end) = (append.partition.0, append.base_offset, append.end());

@@ -49,6 +49,8 @@ pub struct DiskOptions {
     /// How often an op takes up to `stall_us`.
     pub stall_one_in: u64,
     pub stall_us: u64,
+    /// What an extent takes longer that is zeroed.
+    pub zeroing_us: u64,
     /// How often a write fails, or is short. The process must stop over it (R7).
     pub bad_write_one_in: u64,
     /// How often a read fails that would succeed the next time.
@@ -64,6 +66,7 @@ impl Default for DiskOptions {
             latency_us: 150,
             stall_one_in: 0,
             stall_us: 0,
+            zeroing_us: 0,
             bad_write_one_in: 0,
             bad_read_one_in: 0,
             bent_slot_one_in: 0,
@@ -184,6 +187,9 @@ impl Disk {
         self.advance(now);
         self.check_contract(strand, &op);
         let mut due = now + self.latency();
+        if matches!(op, Op::Allocate { zeroed: true, .. }) {
+            due += self.options.zeroing_us;
+        }
         if let Op::Lock { file } = &op
             && let Some(inode) = self.names.get(&(strand, *file))
         {
