@@ -30,6 +30,8 @@ use crate::io::mesh::Mesh;
 use crate::io::mesh::MeshEnds;
 use crate::io::port::ConnectionLimit;
 use crate::io::port::Port;
+use crate::io::task::spawn;
+use crate::io::task::timed;
 use crate::io::turn::Core;
 use crate::io::turn::State;
 use crate::io::turn::Turn;
@@ -158,7 +160,7 @@ async fn run<C: Core + 'static, W: Watch + 'static>(
         disks.push((strand, Disk::open(&plan.root, strand, plan.open_files, share).await?));
     }
     let mesh = Mesh::connect(plan.mesh, &port).await;
-    glommio::spawn_local(obey(plan.control, Rc::clone(&port))).detach();
+    spawn(obey(plan.control, Rc::clone(&port))).detach();
     let turn = Turn {
         core,
         watch,
@@ -172,7 +174,7 @@ async fn run<C: Core + 'static, W: Watch + 'static>(
         state: State::new()?,
     };
     pulse.cancel();
-    turn.run().await;
+    timed(turn.run()).await;
     Ok(())
 }
 

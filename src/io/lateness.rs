@@ -1,18 +1,20 @@
 //! How well the executor keeps its promise to run what is runnable. glommio can park while tasks
-//! are runnable: the heartbeat then rescues them, and the count of rescues tells how often. A wait
-//! is called late when it was long although the process was running: time in which the kernel ran
-//! others on this core, or in which the process was stopped, is not the executor's doing.
+//! are runnable: the heartbeat then rescues them, and the count of rescues tells how often. A wait,
+//! of an event for its turn or of a task that was woken for its run, is called late when it was long
+//! although the process was running: time in which the kernel ran others on this core, or in which
+//! the process was stopped, is not the executor's doing.
 
 use std::collections::VecDeque;
 use std::fs::File;
 use std::os::unix::fs::FileExt;
 use std::sync::atomic::AtomicU64;
 use std::sync::atomic::Ordering;
+use std::time::Duration;
 
-/// A wait of an event is late from here on.
+/// A wait is late from here on.
 const LATE_US: u64 = 20_000;
 
-/// A turn that the heartbeat began, with an event that waited this long, is a rescue.
+/// A turn that a timer began although something waited this long is a rescue.
 const RESCUED_US: u64 = 1_000;
 
 /// How often the kernel is asked how long this thread waited for its core.
@@ -37,12 +39,25 @@ pub fn note_continued() {
 pub struct PortFigures {
     pub turns: u64,
     pub events: u64,
-    /// Turns that only the heartbeat began although events waited.
+    /// Turns that only a timer began although an event or a task waited.
     pub rescues: u64,
-    /// Events that waited longer than [`LATE_US`] while the process was running.
+    /// Turns for which one waited longer than [`LATE_US`] while the process was running.
     pub late_tasks: u64,
-    /// The longest wait of an event, whatever the reason.
+    /// The longest wait, whatever the reason.
     pub worst_late_us: u64,
+}
+
+/// How a turn begins.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Begun {
+    pub(crate) now_us: u64,
+    /// Since when the oldest of its events waits.
+    pub(crate) since: Option<u64>,
+    /// The longest that a task waited for its run since the turn before.
+    pub(crate) task_waited: Duration,
+    pub(crate) events: usize,
+    /// A timer ended the wait for it, not the first of its events.
+    pub(crate) by_timer: bool,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -80,19 +95,15 @@ impl Lateness {
         self.figures
     }
 
-    /// A turn begins at `now_us` with `events` events, the oldest of which waits since `since`.
-    pub(crate) fn on_turn(
-        &mut self,
-        now_us: u64,
-        since: Option<u64>,
-        events: usize,
-        by_heartbeat: bool,
-    ) {
+    pub(crate) fn on_turn(&mut self, begun: &Begun) {
+        let now_us = begun.now_us;
         self.figures.turns += 1;
-        self.figures.events += events as u64;
-        let waited = since.map_or(0, |since| now_us.saturating_sub(since));
+        self.figures.events += begun.events as u64;
+        let event_waited = begun.since.map_or(0, |since| now_us.saturating_sub(since));
+        let task_waited = u64::try_from(begun.task_waited.as_micros()).unwrap_or(u64::MAX);
+        let waited = event_waited.max(task_waited);
         self.figures.worst_late_us = self.figures.worst_late_us.max(waited);
-        if by_heartbeat && waited >= RESCUED_US {
+        if begun.by_timer && waited >= RESCUED_US {
             self.figures.rescues += 1;
         }
         let continued = self.continued;
@@ -161,14 +172,19 @@ mod tests {
         Lateness { schedstat: None, ..Lateness::new() }
     }
 
+    fn turn(late: &mut Lateness, now_us: u64, since: Option<u64>, by_timer: bool) {
+        let events = usize::from(since.is_some());
+        late.on_turn(&Begun { now_us, since, task_waited: Duration::ZERO, events, by_timer });
+    }
+
     #[test]
     fn a_long_wait_is_late_unless_the_process_was_stopped_in_it() {
         let mut late = lateness();
-        late.on_turn(10 * MS, Some(10 * MS), 1, false);
-        late.on_turn(40 * MS, Some(15 * MS), 1, false);
+        turn(&mut late, 10 * MS, Some(10 * MS), false);
+        turn(&mut late, 40 * MS, Some(15 * MS), false);
         assert_eq!(late.finish().late_tasks, 1);
         assert_eq!(late.figures().worst_late_us, 25 * MS);
-        late.on_turn(100 * MS, Some(45 * MS), 1, false);
+        turn(&mut late, 100 * MS, Some(45 * MS), false);
         note_continued();
         assert_eq!(late.finish().late_tasks, 1, "it was stopped, and that was noted later");
     }
@@ -176,11 +192,21 @@ mod tests {
     #[test]
     fn a_turn_that_only_the_heartbeat_began_is_a_rescue() {
         let mut late = lateness();
-        late.on_turn(10 * MS, Some(9 * MS), 1, true);
-        late.on_turn(11 * MS, Some(11 * MS - 10), 1, true);
-        late.on_turn(20 * MS, None, 0, true);
-        late.on_turn(30 * MS, Some(25 * MS), 1, false);
+        turn(&mut late, 10 * MS, Some(9 * MS), true);
+        turn(&mut late, 11 * MS, Some(11 * MS - 10), true);
+        turn(&mut late, 20 * MS, None, true);
+        turn(&mut late, 30 * MS, Some(25 * MS), false);
         assert_eq!((late.figures().rescues, late.figures().turns), (1, 4));
+    }
+
+    #[test]
+    fn a_task_that_was_woken_and_not_run_is_late_as_an_event_is() {
+        let mut late = lateness();
+        let task_waited = Duration::from_millis(30);
+        let begun = Begun { now_us: 50 * MS, since: None, task_waited, events: 0, by_timer: true };
+        late.on_turn(&begun);
+        let figures = late.finish();
+        assert_eq!((figures.late_tasks, figures.rescues, figures.worst_late_us), (1, 1, 30 * MS));
     }
 
     #[test]
@@ -189,11 +215,11 @@ mod tests {
         let path = dir.path().join("schedstat");
         std::fs::write(&path, "5 0 7").unwrap();
         let mut late = Lateness { schedstat: File::open(&path).ok(), ..Lateness::new() };
-        late.on_turn(10 * MS, None, 0, false);
+        turn(&mut late, 10 * MS, None, false);
         std::fs::write(&path, "5 25000000 7").unwrap();
-        late.on_turn(45 * MS, Some(15 * MS), 1, false);
+        turn(&mut late, 45 * MS, Some(15 * MS), false);
         assert_eq!(late.finish().late_tasks, 0);
-        late.on_turn(95 * MS, Some(50 * MS), 1, false);
+        turn(&mut late, 95 * MS, Some(50 * MS), false);
         assert_eq!(late.finish().late_tasks, 1);
     }
 }

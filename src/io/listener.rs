@@ -25,6 +25,7 @@ use tracing::warn;
 
 use crate::config::ListenerAddress;
 use crate::io::port::Port;
+use crate::io::task::spawn;
 
 /// Connections that are accepted before others get their turn.
 const ACCEPTS_MAX: usize = 64;
@@ -283,7 +284,7 @@ impl Accepting {
         let mut sockets = Vec::new();
         for (number, socket) in listeners.sockets {
             let socket = Rc::new(PollableFd::new(socket).map_err(io::Error::from)?);
-            glommio::spawn_local(accept(Rc::clone(port), number, Rc::clone(&socket))).detach();
+            spawn(accept(Rc::clone(port), number, Rc::clone(&socket))).detach();
             sockets.push(socket);
         }
         Ok(Self { sockets })

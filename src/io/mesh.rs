@@ -16,6 +16,7 @@ use glommio::channels::shared_channel::new_bounded;
 
 use crate::base::ShardId;
 use crate::io::port::Port;
+use crate::io::task::spawn;
 use crate::shard::Event;
 use crate::shard::Message;
 
@@ -70,7 +71,7 @@ impl Mesh {
                 let port = Rc::clone(port);
                 glommio::spawn_local(async move {
                     let ring = receiver.connect().await;
-                    glommio::spawn_local(drain(port, from, ring)).detach();
+                    spawn(drain(port, from, ring)).detach();
                 })
             })
             .collect();

@@ -22,6 +22,7 @@ mod memory;
 mod mesh;
 mod port;
 mod socket;
+mod task;
 mod turn;
 
 pub use clock::Clock;

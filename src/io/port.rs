@@ -17,6 +17,7 @@ use crate::io::clock::Clock;
 use crate::io::inbox::Inbox;
 use crate::io::socket::Conn;
 use crate::io::socket::receive;
+use crate::io::task::spawn;
 use crate::shard::CloseReason;
 use crate::shard::Event;
 use crate::shard::Expelled;
@@ -134,7 +135,7 @@ impl Port {
         self.conns.borrow_mut().insert(id, Rc::clone(&conn));
         self.intake.borrow_mut().opened(id);
         self.inbox.push(Event::Accepted { conn: id, peer, listener });
-        glommio::spawn_local(receive(Rc::clone(self), conn)).detach();
+        spawn(receive(Rc::clone(self), conn)).detach();
     }
 
     fn refuse(&self, peer: SocketAddr) {

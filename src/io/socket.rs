@@ -22,6 +22,7 @@ use tracing::info;
 
 use crate::base::ConnId;
 use crate::io::port::Port;
+use crate::io::task::spawn;
 use crate::kafka::frame::Cutter;
 use crate::kafka::frame::FrameFault;
 use crate::shard::CloseReason;
@@ -186,7 +187,7 @@ impl Conn {
                 self.unsent.borrow_mut().writing = true;
                 port.sending(1);
                 let (conn, port) = (Rc::clone(self), Rc::clone(port));
-                glommio::spawn_local(async move { conn.write_when_writable(&port).await }).detach();
+                spawn(async move { conn.write_when_writable(&port).await }).detach();
             }
         }
     }

@@ -27,6 +27,7 @@ use crate::io::fatal::ExitStatus;
 use crate::io::fatal::exit_now;
 use crate::io::fatal::stop;
 use crate::io::jobs::Jobs;
+use crate::io::lateness::Begun;
 use crate::io::lateness::Lateness;
 use crate::io::lateness::PortFigures;
 use crate::io::listener::Accepting;
@@ -35,6 +36,8 @@ use crate::io::log_filter::set_levels;
 use crate::io::mesh::Mesh;
 use crate::io::port::Port;
 use crate::io::socket::Conn;
+use crate::io::task::spawn;
+use crate::io::task::take_longest_wait;
 use crate::shard::Effects;
 use crate::shard::Event;
 use crate::shard::Job;
@@ -42,6 +45,10 @@ use crate::shard::JobId;
 
 /// Events of one turn.
 const EVENTS_PER_TURN: usize = 256;
+
+/// Timers that end a wait, in multiples of the pause: the wake-up that one of them brings can be lost
+/// as any other, and then the next one brings it.
+const BEATS: [u32; 8] = [1, 2, 3, 4, 6, 8, 12, 16];
 
 /// Heartbeat while connections are open and nothing is in flight.
 const CALM: Duration = Duration::from_millis(10);
@@ -145,11 +152,18 @@ impl<C: Core, W: Watch> Turn<C, W> {
         self.core.finish_turn(now, &mut *self.pool, &mut out);
         let mut stopped = self.carry_out(&mut out);
         while !stopped {
-            let by_heartbeat = self.wait().await;
+            let by_timer = self.wait().await;
             let since = self.port.inbox().waiting_since();
+            let task_waited = take_longest_wait();
             self.port.inbox().take(EVENTS_PER_TURN, &mut events);
             let now = self.port.clock().now();
-            self.state.lateness.on_turn(now.mono_us, since, events.len(), by_heartbeat);
+            self.state.lateness.on_turn(&Begun {
+                now_us: now.mono_us,
+                since,
+                task_waited,
+                events: events.len(),
+                by_timer,
+            });
             self.sweep(now);
             if !events.is_empty() {
                 self.state.lively_until_us = now.mono_us + LIVELY_US;
@@ -191,12 +205,17 @@ impl<C: Core, W: Watch> Turn<C, W> {
     async fn wait(&mut self) -> bool {
         let port = Rc::clone(&self.port);
         let pause = self.pause(port.clock().mono_us());
-        let mut timer = pause.map(Timer::new);
+        let beats = if self.heartbeat.is_some() { &BEATS[..] } else { &BEATS[..1] };
+        let beats = beats.iter().filter_map(|beat| pause?.checked_mul(*beat));
+        let mut timers: Vec<Timer> = beats.map(Timer::new).collect();
         poll_fn(|cx| {
             let waiting = port.inbox().poll_waiting(cx);
-            if let Some(timer) = timer.as_mut()
-                && Pin::new(timer).poll(cx).is_ready()
-            {
+            // All are asked, for that arms them.
+            let ended = timers.iter_mut().filter_map(|timer| match Pin::new(timer).poll(cx) {
+                Poll::Ready(_) => Some(()),
+                Poll::Pending => None,
+            });
+            if ended.count() > 0 {
                 return Poll::Ready(waiting.is_ready());
             }
             waiting.map(|()| false)
@@ -338,7 +357,7 @@ impl<C: Core, W: Watch> Turn<C, W> {
 
     fn start_job(&self, id: JobId, job: Job) {
         let (port, jobs) = (Rc::clone(&self.port), Rc::clone(&self.state.jobs));
-        glommio::spawn_local(async move {
+        spawn(async move {
             let result = jobs.run(move || job.run()).await;
             port.inbox().push(Event::Job { job: id, result });
         })

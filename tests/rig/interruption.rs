@@ -22,15 +22,18 @@ pub enum Interruption {
     Stop,
     /// A cgroup that grants 30 % of the core.
     Quota,
+    /// The hog, some thousand times a second: each time longer than a preempt timer of 200 µs, and
+    /// too short for much else to happen meanwhile.
+    Flicker,
 }
 
 impl Interruption {
-    pub const ALL: [Self; 3] = [Self::Hog, Self::Stop, Self::Quota];
+    pub const ALL: [Self; 4] = [Self::Hog, Self::Stop, Self::Quota, Self::Flicker];
 
     /// Interrupts `process` again and again for `length`, and gives the longest interruption.
     pub fn interrupt(self, process: u32, length: Duration) -> Duration {
         match self {
-            Self::Hog => in_turns(length, hog),
+            Self::Hog => in_turns(length, |pause| on_real_time(move || burn(pause))),
             Self::Stop => in_turns(length, |pause| {
                 send(process, libc::SIGSTOP);
                 let began = Instant::now();
@@ -39,6 +42,7 @@ impl Interruption {
                 began.elapsed()
             }),
             Self::Quota => quota(process, length),
+            Self::Flicker => on_real_time(move || flicker(length)),
         }
     }
 }
@@ -54,8 +58,27 @@ fn in_turns(length: Duration, mut interrupt: impl FnMut(Duration) -> Duration) -
     longest
 }
 
-/// Burns core 0 at real-time priority. Gives how long the core was really taken.
-fn hog(pause: Duration) -> Duration {
+/// Burns the core. Gives how long it was really taken.
+fn burn(pause: Duration) -> Duration {
+    let began = Instant::now();
+    while began.elapsed() < pause {
+        std::hint::spin_loop();
+    }
+    began.elapsed()
+}
+
+/// Burns the core for 250 to 750 µs, with 100 to 600 µs between, for `length`.
+fn flicker(length: Duration) -> Duration {
+    let (began, mut rng, mut longest) = (Instant::now(), Rng::new(3), Duration::ZERO);
+    while began.elapsed() < length {
+        longest = longest.max(burn(Duration::from_micros(250 + rng.below(500))));
+        std::thread::park_timeout(Duration::from_micros(100 + rng.below(500)));
+    }
+    longest
+}
+
+/// Runs `work` on core 0, at real-time priority.
+fn on_real_time(work: impl FnOnce() -> Duration + Send + 'static) -> Duration {
     let thread = std::thread::spawn(move || {
         pin_process(0, 0);
         let parameters = libc::sched_param { sched_priority: 50 };
@@ -63,11 +86,7 @@ fn hog(pause: Duration) -> Duration {
         let refused =
             unsafe { libc::sched_setscheduler(0, libc::SCHED_FIFO, &raw const parameters) };
         assert_eq!(refused, 0, "real-time priority needs root");
-        let began = Instant::now();
-        while began.elapsed() < pause {
-            std::hint::spin_loop();
-        }
-        began.elapsed()
+        work()
     });
     thread.join().expect("the hog's thread")
 }

@@ -59,7 +59,8 @@ enum Part {
     Stalls,
     /// A disk that fills.
     Full,
-    /// Power cuts on the mutant binary, which acknowledges at submission.
+    /// Power cuts on the mutant binary, which acknowledges at submission, and a core that is taken away
+    /// from it while it has no heartbeat.
     Teeth,
 }
 
@@ -120,12 +121,12 @@ fn main() {
         );
     }
     let length = Duration::from_secs(arguments.stall_seconds);
-    if arguments.wants(Part::Stalls) {
-        stalls::healthy(&binary, length, arguments.gate_times);
+    if let Some(binary) = arguments.mutant(Part::Teeth) {
+        stalls::sick(binary, length);
         passed += 1;
     }
-    if let Some(binary) = arguments.mutant(Part::Stalls) {
-        stalls::sick(binary, length);
+    if arguments.wants(Part::Stalls) {
+        stalls::healthy(&binary, length, arguments.gate_times);
         passed += 1;
     }
     if arguments.wants(Part::Full) {

@@ -25,6 +25,7 @@ use crate::base::StrandId;
 use crate::io::disk::files::Files;
 use crate::io::disk::paths::Named;
 use crate::io::disk::paths::read_name;
+use crate::io::task::spawn;
 use crate::strand::ExtentId;
 use crate::strand::File;
 use crate::strand::IoFailure;
@@ -121,7 +122,7 @@ impl Disk {
     pub fn submit(self: &Rc<Self>, op: Op, done: impl FnOnce(Outcome) + 'static) {
         let disk = Rc::clone(self);
         disk.in_flight.set(disk.in_flight.get() + 1);
-        glommio::spawn_local(async move {
+        spawn(async move {
             let outcome = disk.carry_out(op).await.unwrap_or_else(Outcome::Failed);
             disk.in_flight.set(disk.in_flight.get() - 1);
             if let Outcome::Failed(failure) = &outcome {
