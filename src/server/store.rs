@@ -29,6 +29,7 @@ use crate::strand::ManifestFault;
 use crate::strand::STRANDS_MAX;
 use crate::strand::StoreKey;
 use crate::strand::StrandPlace;
+use crate::strand::TooManyStrands;
 
 const MANIFEST_UNFINISHED: &str = "manifest.tmp";
 
@@ -110,10 +111,10 @@ impl Store {
             key: StoreKey { store: entropy(), secret: entropy() },
             node: config.node_id,
             cluster: entropy(),
-            generation: 1,
+            generation: 0,
             strands: vec![metadata],
         };
-        place(&mut manifest.strands, shards, extent_bytes)?;
+        map(&mut manifest, shards, extent_bytes)?;
         write_manifest(root, &manifest)?;
         info!(root = %root.display(), shards, "store: formatted");
         Ok(manifest)
@@ -142,10 +143,9 @@ impl Store {
             return Err(foreign(format!("belongs to node.id {there}, not {wanted}")));
         }
         let extent_bytes = u32::try_from(config.storage_extent_bytes.0).unwrap_or(u32::MAX);
-        let before = manifest.strands.clone();
-        place(&mut manifest.strands, shards, extent_bytes)?;
-        if manifest.strands != before {
-            manifest.generation += 1;
+        let before = manifest.generation;
+        map(&mut manifest, shards, extent_bytes)?;
+        if manifest.generation != before {
             let root = path.parent().unwrap_or_else(|| Path::new("."));
             write_manifest(root, &manifest)?;
             info!(shards, generation = manifest.generation, "store: strands mapped anew");
@@ -161,34 +161,12 @@ pub(super) fn find_root(config: &Config) -> Result<PathBuf, Failure> {
     made.map_err(|source| Failure::Storage { path: root, source })
 }
 
-/// Gives every strand a shard, and every shard a strand of each lifetime: fewer shards than before
-/// drive several, more get fresh ones.
-fn place(strands: &mut Vec<StrandPlace>, shards: u16, extent_bytes: u32) -> Result<(), Failure> {
-    let metadata = strands.pop().filter(|place| place.strand == StrandId::METADATA);
-    let metadata = metadata.expect("the metadata strand has the highest number");
-    for lifetime in Lifetime::ALL {
-        let of_it = strands.iter_mut().filter(|place| place.lifetime == lifetime);
-        for (place, shard) in of_it.zip((0..shards).cycle()) {
-            place.shard = ShardId(shard);
-        }
-    }
-    for shard in (0..shards).map(ShardId) {
-        for lifetime in Lifetime::ALL {
-            let is_there =
-                strands.iter().any(|place| place.shard == shard && place.lifetime == lifetime);
-            if !is_there {
-                let number = strands.last().map_or(0, |last| last.strand.0 + 1);
-                let strand = StrandId(number);
-                strands.push(StrandPlace { strand, shard, extent_bytes, lifetime });
-            }
-        }
-    }
-    if strands.len() >= STRANDS_MAX {
+/// Maps the strands to the shards.
+fn map(manifest: &mut Manifest, shards: u16, extent_bytes: u32) -> Result<(), Failure> {
+    manifest.map_to(shards, extent_bytes).map_err(|TooManyStrands| {
         let most = STRANDS_MAX / Lifetime::ALL.len();
-        return Err(Failure::Config(format!("shards: a store has strands for at most {most}")));
-    }
-    strands.push(metadata);
-    Ok(())
+        Failure::Config(format!("shards: a store has strands for at most {most}"))
+    })
 }
 
 fn make_dir(root: &Path) -> io::Result<()> {

@@ -87,6 +87,7 @@ pub use manifest::Manifest;
 pub use manifest::ManifestFault;
 pub use manifest::STRANDS_MAX;
 pub use manifest::StrandPlace;
+pub use manifest::TooManyStrands;
 pub use op::ExtentId;
 pub use op::File;
 pub use op::IndexId;

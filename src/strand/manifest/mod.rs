@@ -70,7 +70,46 @@ pub enum ManifestFault {
     Format(u16),
 }
 
+/// A store would have more than [`STRANDS_MAX`] strands.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct TooManyStrands;
+
 impl Manifest {
+    /// Gives every strand a shard, and every shard a strand of each lifetime: fewer shards than
+    /// before drive several, more get fresh ones, whose extents are `extent_bytes` long. Another
+    /// mapping is another generation.
+    ///
+    /// # Errors
+    /// More strands than a store can have; the mapping is then of no use.
+    pub fn map_to(&mut self, shards: u16, extent_bytes: u32) -> Result<(), TooManyStrands> {
+        let before = self.strands.clone();
+        let metadata = self.strands.pop().filter(|place| place.strand == StrandId::METADATA);
+        let metadata = metadata.expect("the metadata strand has the highest number");
+        for lifetime in Lifetime::ALL {
+            let of_it = self.strands.iter_mut().filter(|place| place.lifetime == lifetime);
+            for (place, shard) in of_it.zip((0..shards).cycle()) {
+                place.shard = ShardId(shard);
+            }
+        }
+        for shard in (0..shards).map(ShardId) {
+            for lifetime in Lifetime::ALL {
+                let is_its =
+                    |place: &StrandPlace| place.shard == shard && place.lifetime == lifetime;
+                if !self.strands.iter().any(is_its) {
+                    let number = self.strands.last().map_or(0, |last| last.strand.0 + 1);
+                    let strand = StrandId(number);
+                    self.strands.push(StrandPlace { strand, shard, extent_bytes, lifetime });
+                }
+            }
+        }
+        if self.strands.len() >= STRANDS_MAX {
+            return Err(TooManyStrands);
+        }
+        self.strands.push(metadata);
+        self.generation += u64::from(self.strands != before);
+        Ok(())
+    }
+
     pub fn encode(&self) -> Vec<u8> {
         assert!(self.strands.len() <= STRANDS_MAX, "more strands than a manifest holds");
         let is_ascending = self.strands.is_sorted_by(|one, next| one.strand < next.strand);
