@@ -1,4 +1,4 @@
-//! Planted bugs (storage.md, section 8). One build with `STRANDLOG_PLANT=1` holds all of them and one is
+//! Planted bugs: those of the storage (storage.md, section 8), and behind them those of the node. One build with `STRANDLOG_PLANT=1` holds all of them and one is
 //! chosen at run time; the product's build has none: there `is_on` is a constant `false`.
 
 macro_rules! mutants {
@@ -44,6 +44,23 @@ mutants! {
     EvacuationStarvesOnFullDisk => "evacuation starves on a full disk",
     EvacuationUnpaced => "evacuation unpaced",
     WaitedForExtentZeroed => "extent that is waited for zeroed first",
+    AckBeforeDurable => "ack before durable",
+    AnswersOutOfOrder => "answers out of order",
+    HighWatermarkEarly => "high watermark before durable",
+    ProducersForgottenAtStart => "producers forgotten at a start",
+    DuplicateAcceptedAfterStart => "duplicate accepted after a start",
+    DeletionAnsweredEarly => "DeleteRecords answered before it is durable",
+    OutcomeBeforeAllConfirm => "a change is confirmed before every core knows it",
+    SessionForgetsPartition => "fetch session forgets what it served",
+    PartsMixedUp => "parts of an answer mixed up",
+    ResumeForgotten => "a paused connection is never read again",
+    RetentionTooEager => "retention by half of the time",
+    RetentionOneTooMany => "retention by size deletes one segment too many",
+    ProducerIdTwice => "a producer id is handed out twice",
+    HeldAppendsOvertaken => "an append passes those that wait",
+    ReadsBeyondVisible => "reads beyond what is visible",
+    MetadataBeforeDurable => "metadata published before it is durable",
+    EndedNotAnswered => "a deleted partition's appends are never answered",
 }
 
 #[cfg(mutant)]

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use super::errors::ErrorCode;
 use super::messages::FetchPartition;
 use super::messages::FetchRequest;
+use crate::base::Mutant;
 use crate::base::Offset;
 use crate::base::Rng;
 use crate::base::TopicId;
@@ -144,6 +145,7 @@ impl Session {
         cached.log_start = said.log_start;
         if said.bytes > 0
             && let Some(cached) = self.order.remove(&place)
+            && !Mutant::SessionForgetsPartition.is_on()
         {
             self.push(cached);
         }

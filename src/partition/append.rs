@@ -6,6 +6,7 @@ use bytes::BytesMut;
 use super::Led;
 use crate::api::Appended;
 use crate::api::Rejection;
+use crate::base::Mutant;
 use crate::base::Offset;
 use crate::base::Rng;
 use crate::log::Attempt;
@@ -61,7 +62,7 @@ pub fn decide(
         // Rule 32: a transaction's batch needs a coordinator that knows of it.
         return Decision::Refuse(Rejection::Transaction);
     }
-    if let Some(decision) = check_producer(log, header, terms) {
+    if let Some(decision) = check_producer(led, log, header, terms) {
         return decision;
     }
     let base_offset = log.end();
@@ -79,12 +80,20 @@ pub fn decide(
             with_header(&batch[..accepted.bytes], &stored)
         }
     };
-    let appended =
-        Appended { base_offset, append_time_ms: log_append_time(&stored), log_start: log.start() };
+    let appended = Appended {
+        base_offset,
+        append_time_ms: log_append_time(&stored),
+        log_start: led.log_start,
+    };
     Decision::Append { append, batch, appended }
 }
 
-fn check_producer(log: &Log, header: &BatchHeader, terms: AppendTerms) -> Option<Decision> {
+fn check_producer(
+    led: &Led,
+    log: &Log,
+    header: &BatchHeader,
+    terms: AppendTerms,
+) -> Option<Decision> {
     if !header.has_producer() {
         return None;
     }
@@ -96,11 +105,14 @@ fn check_producer(log: &Log, header: &BatchHeader, terms: AppendTerms) -> Option
     };
     match log.producers().check(&attempt, terms.elapsed_ms, terms.producer_expiration_ms) {
         Verdict::Accept => None,
+        Verdict::Duplicate(_) if led.epoch > 0 && Mutant::DuplicateAcceptedAfterStart.is_on() => {
+            None
+        }
         Verdict::Duplicate(batch) => Some(Decision::Duplicate(Appended {
             base_offset: batch.base_offset,
             // Kafka answers with the original's timestamp here, whatever the timestamp type.
             append_time_ms: batch.timestamp,
-            log_start: log.start(),
+            log_start: led.log_start,
         })),
         Verdict::OutOfOrder { last_sequence } => {
             let (expected, found) = (next_sequence(last_sequence), header.base_sequence);

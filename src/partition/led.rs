@@ -25,6 +25,9 @@ pub struct Led {
     /// End of what is durable here, and so of what anyone may see: with a single replica the high
     /// watermark and the last stable offset are the durable end.
     pub high_watermark: Offset,
+    /// Where the log starts, as far as that is durable: what anyone is shown. What lies between it
+    /// and the start that the strand knows is not read any more.
+    pub log_start: Offset,
     /// The strand's frame that holds the newest change of this partition.
     pub last_sequence: u64,
 }
@@ -46,5 +49,10 @@ impl Led {
         let rises = end > self.high_watermark;
         self.high_watermark = self.high_watermark.max(end);
         rises
+    }
+
+    /// It became durable that the log starts at `to`.
+    pub fn raise_log_start(&mut self, to: Offset) {
+        self.log_start = self.log_start.max(to);
     }
 }

@@ -4,6 +4,7 @@ use super::Led;
 use crate::api::FetchPart;
 use crate::api::Rejection;
 use crate::base::LeaderEpoch;
+use crate::base::Mutant;
 use crate::base::Offset;
 use crate::log::EpochEnd;
 use crate::log::Log;
@@ -35,7 +36,7 @@ pub fn read_start(led: &Led, log: &Log, part: &FetchPart) -> Result<ReadStart, R
     if part.from > log.end() {
         return Err(Rejection::OffsetOutOfRange);
     }
-    let limit = led.high_watermark;
+    let limit = if Mutant::ReadsBeyondVisible.is_on() { log.end() } else { led.high_watermark };
     if part.from >= limit {
         return Ok(ReadStart::Nothing);
     }

@@ -1,6 +1,7 @@
 //! Retention over logical segments (rules 90 and 91).
 
 use super::Led;
+use crate::base::Mutant;
 use crate::base::Offset;
 use crate::log::Log;
 use crate::log::Segment;
@@ -31,7 +32,9 @@ fn expired_by_time(led: &Led, log: &Log, now_ms: i64, retention_ms: i64) -> Opti
             timestamp if timestamp >= 0 => timestamp,
             _ => segment.appended_ms,
         };
-        now_ms.saturating_sub(newest) > retention_ms
+        let kept_ms =
+            if Mutant::RetentionTooEager.is_on() { retention_ms / 2 } else { retention_ms };
+        now_ms.saturating_sub(newest) > kept_ms
     };
     deletable(led, log).take_while(|(segment, _)| expired(segment)).last().map(|(_, end)| end)
 }
@@ -40,7 +43,10 @@ fn expired_by_size(led: &Led, log: &Log, retention_bytes: u64) -> Option<Offset>
     let mut excess = log.bytes().checked_sub(retention_bytes)?;
     let mut start = None;
     for (segment, end) in deletable(led, log) {
-        let Some(rest) = excess.checked_sub(segment.bytes) else { break };
+        let one_too_many = Mutant::RetentionOneTooMany.is_on() && excess > 0;
+        let Some(rest) = excess.checked_sub(segment.bytes).or(one_too_many.then_some(0)) else {
+            break;
+        };
         excess = rest;
         start = Some(end);
     }

@@ -41,6 +41,7 @@ impl Rig {
             epoch: 3,
             epoch_started: false,
             high_watermark: 0,
+            log_start: 0,
             last_sequence: 0,
         };
         Self { led, log: Log::default(), sequence: 0 }

@@ -9,6 +9,7 @@ use bytes::Bytes;
 use super::limits;
 use super::outbox::Outbox;
 use crate::base::ConnId;
+use crate::base::Mutant;
 use crate::kafka::session::asks;
 use crate::kafka::versions::ApiKey;
 use crate::shard::Part;
@@ -143,6 +144,11 @@ impl Connection {
 
     /// The oldest request's answer, once it is there, with the bytes of its frame.
     pub(super) fn pop_answered(&mut self) -> Option<(Vec<Part>, usize)> {
+        if Mutant::AnswersOutOfOrder.is_on()
+            && let Some(at) = self.slots.iter().rposition(|slot| slot.answer.is_some())
+        {
+            self.slots.swap(0, at);
+        }
         let parts = self.slots.front_mut()?.answer.take()?;
         let slot = self.slots.pop_front()?;
         self.first_slot += 1;
@@ -163,6 +169,7 @@ impl Connection {
             return Some(true);
         }
         if self.paused
+            && !Mutant::ResumeForgotten.is_on()
             && frames <= limits::INBOX_FRAMES_MAX / 2
             && bytes <= limits::INBOX_BYTES_MAX / 2
         {

@@ -30,6 +30,21 @@ fn rules_88_and_90_segments_go_when_their_newest_record_is_too_old() {
 }
 
 #[test]
+fn a_log_start_is_shown_once_no_crash_can_undo_it() {
+    let mut node = node();
+    node.create_topic("t", 1, CONFIGS);
+    let mut client = node.connect(0);
+    client.produce(&mut node, "t", 0, batch_at(&[WALL_MS, WALL_MS + 500]));
+    client.produce(&mut node, "t", 0, batch_at(&[WALL_MS + 5_000]));
+    node.hold_disk = true;
+    node.advance_ms(65_100);
+    assert_eq!(client.fetch(&mut node, "t", 0, 2).log_start_offset, 0, "it is not durable");
+    node.hold_disk = false;
+    node.run();
+    assert_eq!(client.fetch(&mut node, "t", 0, 2).log_start_offset, 2);
+}
+
+#[test]
 fn rule_90_a_timestamp_in_the_future_keeps_what_lies_behind_it() {
     let mut node = node();
     node.create_topic("t", 1, CONFIGS);

@@ -16,6 +16,7 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 
 use crate::base::LeaderEpoch;
+use crate::base::Mutant;
 use crate::base::Offset;
 use crate::base::Rng;
 use crate::base::ShardId;
@@ -250,7 +251,9 @@ impl Controller {
     ) {
         let mut newest = None;
         let mut changes = Vec::new();
-        while self.appended.front().is_some_and(|appended| appended.sequence <= sequence) {
+        while self.appended.front().is_some_and(|appended| {
+            appended.sequence <= sequence || Mutant::MetadataBeforeDurable.is_on()
+        }) {
             let Some(appended) = self.appended.pop_front() else { break };
             newest = Some(appended.image);
             changes.extend(appended.changes);
@@ -269,7 +272,11 @@ impl Controller {
     }
 
     fn release(&mut self, out: &mut ControllerOutput) {
-        let everywhere = self.confirmed.iter().copied().min().unwrap_or(-1);
+        let everywhere = match Mutant::OutcomeBeforeAllConfirm.is_on() {
+            true => self.confirmed.iter().copied().max(),
+            false => self.confirmed.iter().copied().min(),
+        };
+        let everywhere = everywhere.unwrap_or(-1);
         while self.answers.front().is_some_and(|(index, ..)| *index <= everywhere) {
             let Some((_, ticket, outcome)) = self.answers.pop_front() else { break };
             out.answers.push((ticket, outcome));

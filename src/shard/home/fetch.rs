@@ -13,6 +13,7 @@ use crate::api::PartFetched;
 use crate::api::Question;
 use crate::api::Rejection;
 use crate::api::WatchPart;
+use crate::base::Mutant;
 use crate::base::Now;
 use crate::base::PartitionId;
 use crate::base::ShardId;
@@ -271,7 +272,11 @@ impl Shard {
     ) {
         let Some(fetching) = self.fetching(request) else { return };
         let Some(group) = fetching.groups.get(group as usize) else { return };
-        for (&(index, _), read) in group.members.iter().zip(fetched.parts) {
+        let mut read = fetched.parts;
+        if Mutant::PartsMixedUp.is_on() {
+            read.reverse();
+        }
+        for (&(index, _), read) in group.members.iter().zip(read) {
             fetching.parts[index] = read;
         }
         fetching.missing = fetching.missing.saturating_sub(1);

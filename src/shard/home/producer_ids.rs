@@ -5,6 +5,7 @@ use std::collections::VecDeque;
 use bytes::Bytes;
 
 use super::super::Shard;
+use crate::base::Mutant;
 use crate::base::Now;
 use crate::kafka::errors::ErrorCode;
 use crate::kafka::init_producer_id::Wanted;
@@ -89,7 +90,7 @@ impl Shard {
             }
             let Some(exchange) = ids.waiting.pop_front() else { return };
             let id = ids.next;
-            ids.next += 1;
+            ids.next += i64::from(!(Mutant::ProducerIdTwice.is_on() && ids.left % 2 == 0));
             ids.left -= 1;
             self.reply(now, exchange, &granted(id), out);
         }

@@ -59,8 +59,9 @@ impl Shard {
             Ok((led, _)) => led.strand,
             Err(rejection) => return self.answer(asker, Answer::Appended(Err(rejection))),
         };
-        let must_wait =
-            self.owner.held.contains_key(&partition) || self.owner.is_busy(strand, batch.len());
+        let must_wait = (self.owner.held.contains_key(&partition)
+            && !Mutant::HeldAppendsOvertaken.is_on())
+            || self.owner.is_busy(strand, batch.len());
         match readiness {
             Readiness::Checked(accepted) if !must_wait => {
                 self.append_accepted(now, asker, partition, &accepted, &batch);
@@ -177,7 +178,7 @@ impl Shard {
     pub(super) fn refuse_held(&mut self, partition: PartitionId) {
         let Some(held) = self.owner.held.remove(&partition) else { return };
         self.owner.held_bytes -= held.bytes;
-        for append in held.queue {
+        for append in held.queue.into_iter().filter(|_| !Mutant::EndedNotAnswered.is_on()) {
             if append.rebuilt {
                 self.owner.jobs.rebuilt_bytes -= append.batch.len();
             }
@@ -227,10 +228,18 @@ impl Shard {
                 let sequence = state.strand.append(append, batch).map_err(rejected)?;
                 let after = state.producer_age(partition, producer);
                 led.last_sequence = sequence;
+                if Mutant::HighWatermarkEarly.is_on() {
+                    led.raise_high_watermark(end);
+                }
                 let answer = Answer::Appended(Ok(appended));
                 let due = Due::Appended { asker, partition, end, bytes, answer };
                 state.undurable_bytes += bytes;
+                let acks_early = Mutant::AckBeforeDurable.is_on();
+                let due = if acks_early { Due::Written { partition, end, bytes } } else { due };
                 state.undurable.push_back(Undurable { sequence, due });
+                if acks_early {
+                    self.answer(asker, Answer::Appended(Ok(appended)));
+                }
                 self.owner.producers.moved(partition, producer, before, after);
                 self.bound_producers();
                 return Ok(());

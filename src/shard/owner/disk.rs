@@ -160,6 +160,11 @@ impl Shard {
                         self.owner.watches.grow(partition, bytes as u64, &mut answers);
                     }
                 }
+                Due::Started { partition, to } => {
+                    if let Some(led) = self.owner.partitions.get_mut(&partition) {
+                        led.raise_log_start(to);
+                    }
+                }
                 Due::Answer { asker, answer } => answers.push((asker, answer)),
             }
         }

@@ -86,7 +86,7 @@ impl Shard {
         };
         let empty = Log::default();
         let log = state.log(part.partition, &empty);
-        let (log_start, leader_epoch) = (log.start(), led.epoch);
+        let (log_start, leader_epoch) = (led.log_start, led.epoch);
         let high_watermark = led.high_watermark;
         let read = |data| PartFetched { data, high_watermark, log_start, leader_epoch };
         let nothing = Data::Batches { slices: Vec::new(), bytes: 0 };

@@ -1,5 +1,6 @@
 //! What a new image of the metadata means for the partitions of this shard.
 
+use crate::base::Mutant;
 use crate::base::Now;
 use crate::base::PartitionId;
 use crate::base::StrandId;
@@ -78,6 +79,7 @@ impl Shard {
             epoch_started: log.is_some_and(|log| log.epochs().latest() == Some(info.leader_epoch)),
             // All that recovery found is durable.
             high_watermark: log.map_or(0, |log| log.end()),
+            log_start: log.map_or(0, |log| log.start()),
             last_sequence: 0,
         };
         self.owner.partitions.entry(info.id).or_insert(led);
@@ -127,7 +129,14 @@ impl Shard {
         for led in self.owner.partitions.values_mut().filter(|led| led.strand == strand) {
             if let Some(log) = state.strand.log(led.id) {
                 led.high_watermark = log.end();
+                led.log_start = log.start();
                 led.epoch_started = log.epochs().latest() == Some(led.epoch);
+            }
+        }
+        if Mutant::ProducersForgottenAtStart.is_on() {
+            let led = self.owner.partitions.values().filter(|led| led.strand == strand);
+            for partition in led.map(|led| led.id).collect::<Vec<_>>() {
+                self.expire_producers(strand, partition, i64::MAX);
             }
         }
         self.count_producers(strand);

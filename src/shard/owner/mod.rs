@@ -30,6 +30,7 @@ use crate::log::Log;
 use crate::partition::Led;
 use crate::shard::Effects;
 use crate::shard::ShardFigures;
+use crate::strand;
 use crate::strand::Notice;
 use crate::strand::ReadId;
 use crate::strand::Strand;
@@ -101,6 +102,8 @@ enum Due {
     Appended { asker: Asker, partition: PartitionId, end: Offset, bytes: usize, answer: Answer },
     /// A batch of the broker's own, for which nobody waits.
     Written { partition: PartitionId, end: Offset, bytes: usize },
+    /// The partition's log starts at `to`.
+    Started { partition: PartitionId, to: Offset },
     /// An answer that speaks of what was appended before it (R12).
     Answer { asker: Asker, answer: Answer },
 }
@@ -201,6 +204,15 @@ impl StrandState {
     /// Whether the partition's newest change is durable.
     fn is_durable(&self, led: &Led) -> bool {
         led.last_sequence <= self.strand.durable()
+    }
+
+    /// Moves the partition's log start up: it counts here at once, and is shown once it is durable.
+    fn move_start(&mut self, led: &mut Led, to: Offset) -> Result<(), strand::Refusal> {
+        let sequence = self.strand.move_start(led.id, to)?;
+        led.last_sequence = sequence;
+        let due = Due::Started { partition: led.id, to };
+        self.undurable.push_back(Undurable { sequence, due });
+        Ok(())
     }
 
     /// The answer may be given once everything that was appended so far is durable.

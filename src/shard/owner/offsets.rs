@@ -162,7 +162,10 @@ impl Shard {
         let (start, limit) = (log.start(), led.high_watermark);
         match at {
             At::Latest => known(limit, led.epoch),
-            At::Earliest => known(start, log.epochs().epoch_of(start).unwrap_or(-1)),
+            At::Earliest => {
+                let start = led.log_start;
+                known(start, log.epochs().epoch_of(start).unwrap_or(-1))
+            }
             At::MaxTimestamp => match log.segments().max_timestamp() {
                 timestamp if timestamp >= 0 => Ok(Place::Search { timestamp, start, limit }),
                 _ => Ok(Place::Known(None)),

@@ -98,8 +98,7 @@ impl Owner {
         to: Offset,
     ) -> Result<(), Rejection> {
         let (led, state) = self.led(partition)?;
-        led.last_sequence = state.strand.move_start(partition, to).map_err(rejected)?;
-        Ok(())
+        state.move_start(led, to).map_err(rejected)
     }
 }
 

@@ -111,9 +111,8 @@ impl Shard {
         let empty = Log::default();
         let start = expired_start(led, state.log(partition, &empty), now.wall_ms);
         if let Some(to) = start.filter(|_| !paused)
-            && let Ok(sequence) = state.strand.move_start(partition, to)
+            && state.move_start(led, to).is_ok()
         {
-            led.last_sequence = sequence;
             tracing::info!(?partition, to, "retention: log start moved");
         }
         let strand = led.strand;
