@@ -7,6 +7,8 @@
 //! `-- --mutants` plants each bug of storage.md's section 8 in turn (a build with
 //! `STRANDLOG_PLANT=1`) and wants it caught, `-- --find-seeds` looks for seeds that catch them (`--only PART` of
 //! their names).
+//!
+//! `-- --node` and its `--seed`, `--seeds`, `--find-seeds` are the same for the whole node (`node`).
 
 #![expect(unreachable_pub, reason = "a program of its own: nobody reaches into it")]
 
@@ -18,6 +20,7 @@ mod endless;
 mod faults;
 mod model;
 mod mutants;
+mod node;
 mod options;
 mod pace;
 mod reading;
@@ -40,7 +43,9 @@ fn main() -> ExitCode {
         arguments.get(at + 1)?.parse::<u64>().ok()
     };
     let given = |name: &str| arguments.iter().any(|argument| argument == name);
-    let passed = if let Some(seed) = number("--seed") {
+    let passed = if given("--node") {
+        run_node(number, given("--loud"), given("--find-seeds"))
+    } else if let Some(seed) = number("--seed") {
         seeds::tell(seed, given("--loud"))
     } else if let Some(count) = number("--seeds") {
         let first = number("--from").unwrap_or(0);
@@ -55,8 +60,24 @@ fn main() -> ExitCode {
         mutants::run_all()
     } else {
         seeds::report_this_commit();
+        node::seeds::report_this_commit();
+        node::seeds::run_fixed();
         seeds::run_fixed()
     };
     println!("{} passed, {} failed", u8::from(passed), u8::from(!passed));
     if passed { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}
+
+/// The simulator of the whole node.
+fn run_node(number: impl Fn(&str) -> Option<u64>, loud: bool, find: bool) -> bool {
+    if let Some(seed) = number("--seed") {
+        node::seeds::tell(seed, loud)
+    } else if let Some(count) = number("--seeds") {
+        let first = number("--from").unwrap_or(0);
+        node::seeds::run_all("node: seeds", &(first..first + count).collect::<Vec<_>>())
+    } else if find {
+        mutants::find_seeds_of_node(number("--tries").unwrap_or(60))
+    } else {
+        node::seeds::run_fixed()
+    }
 }

@@ -2,6 +2,7 @@
 
 use strandlog::base::Mutant;
 
+use crate::node;
 use crate::seeds;
 use crate::shard;
 
@@ -43,7 +44,9 @@ const UNCAUGHT: &[Mutant] = &[
 
 /// What a planted bug is caught with.
 fn check(mutant: Mutant, seed: u64) -> Result<(), String> {
-    if mutant == Mutant::DuplicateAnsweredBeforeDurability {
+    if node::mutants::is_of_node(mutant) {
+        node::seeds::run(seed).map(|_| ())
+    } else if mutant == Mutant::DuplicateAnsweredBeforeDurability {
         seeds::caught(shard::a_duplicate_waits_for_its_original)
     } else {
         seeds::run(seed).map(|_| ())
@@ -64,10 +67,11 @@ fn choose(_: Option<Mutant>) {
 pub fn run_all() -> bool {
     let mut passed = true;
     for mutant in Mutant::ALL {
-        let seeds = CAUGHT_BY.iter().find(|(other, _)| other == mutant).map(|(_, seeds)| *seeds);
-        let Some(seeds) = seeds else {
+        let mut known = CAUGHT_BY.iter().chain(node::mutants::CAUGHT_BY);
+        let seeds = known.find(|(other, _)| other == mutant).map(|(_, seeds)| *seeds);
+        let Some(seeds) = seeds.filter(|seeds| !seeds.is_empty()) else {
             println!("{}: no seeds", mutant.label());
-            passed &= UNCAUGHT.contains(mutant);
+            passed &= UNCAUGHT.contains(mutant) || node::mutants::is_of_node(*mutant);
             continue;
         };
         choose(None);
@@ -95,7 +99,16 @@ pub fn run_all() -> bool {
 
 /// Prints, for each planted bug with `only` in its name, the first seeds that catch it.
 pub fn find_seeds(tries: u64, only: &str) -> bool {
-    for mutant in Mutant::ALL.iter().filter(|mutant| mutant.label().contains(only)) {
+    find(tries, |mutant| !node::mutants::is_of_node(mutant) && mutant.label().contains(only))
+}
+
+/// The same for the bugs of the node.
+pub fn find_seeds_of_node(tries: u64) -> bool {
+    find(tries, node::mutants::is_of_node)
+}
+
+fn find(tries: u64, wanted: impl Fn(Mutant) -> bool) -> bool {
+    for mutant in Mutant::ALL.iter().filter(|mutant| wanted(**mutant)) {
         let mut found = Vec::new();
         for seed in 0..tries {
             choose(Some(*mutant));

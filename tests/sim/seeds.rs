@@ -91,7 +91,7 @@ pub fn report_this_commit() {
     run_all("seeds of this commit (they report)", &of_this_commit());
 }
 
-fn of_this_commit() -> Vec<u64> {
+pub fn of_this_commit() -> Vec<u64> {
     let commit = std::env::var("STRANDLOG_COMMIT").ok().or_else(|| {
         let git = std::process::Command::new("git").args(["rev-parse", "HEAD"]).output().ok()?;
         String::from_utf8(git.stdout).ok()
