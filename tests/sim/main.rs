@@ -61,8 +61,8 @@ fn main() -> ExitCode {
     } else {
         seeds::report_this_commit();
         node::seeds::report_this_commit();
-        node::seeds::run_fixed();
-        seeds::run_fixed()
+        let node_passed = node::seeds::run_fixed();
+        seeds::run_fixed() && node_passed
     };
     println!("{} passed, {} failed", u8::from(passed), u8::from(!passed));
     if passed { ExitCode::SUCCESS } else { ExitCode::FAILURE }

@@ -1,4 +1,4 @@
-//! Seeds of the node's simulator: fixed ones and those of a commit. All of them report.
+//! Seeds of the node's simulator: fixed ones, which gate, and those of a commit, which report.
 
 use std::sync::Mutex;
 use std::sync::atomic::AtomicUsize;
@@ -13,6 +13,7 @@ use crate::seeds::of_this_commit;
 const FIXED: u64 = 15;
 /// Seeds that are derived from the commit.
 const DERIVED: usize = 5;
+
 pub fn run(seed: u64) -> Result<Report, String> {
     caught(|| super::run(seed, false))
 }
