@@ -47,7 +47,11 @@ class Client:
             partition_assignment_strategy=[kafka.coordinator.assignors.range.RangePartitionAssignor])
 
         def turn():
-            for partition, messages in consumer.poll(100).items():
+            try:
+                polled = consumer.poll(100)
+            except kafka.errors.KafkaConnectionError:
+                return  # the broker was killed; it comes back
+            for partition, messages in polled.items():
                 saw([message.value.decode() for message in messages])
                 try:
                     consumer.commit({partition: kafka.OffsetAndMetadata(messages[-1].offset + 1, "", -1)})

@@ -74,6 +74,4 @@ class Client:
         self.member.wait(60)
 
     def admin(self, step, topic, group, partitions, value):
-        if step == "partitions":
-            return str(self.run("-L", "-t", topic).count(b"leader"))
         return "not in this client"
