@@ -44,7 +44,8 @@ fn expired_by_size(led: &Led, log: &Log, retention_bytes: u64) -> Option<Offset>
     let mut start = None;
     for (segment, end) in deletable(led, log) {
         let one_too_many = Mutant::RetentionOneTooMany.is_on() && excess > 0;
-        let Some(rest) = excess.checked_sub(segment.bytes).or(one_too_many.then_some(0)) else {
+        let Some(rest) = excess.checked_sub(segment.bytes).or_else(|| one_too_many.then_some(0))
+        else {
             break;
         };
         excess = rest;

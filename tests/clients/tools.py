@@ -118,7 +118,7 @@ def configs(session):
     run("describes all of a topic", "configs", "--describe", "--all", *topic)
     run("alters a topic", "configs", "--alter", *topic, "--add-config", "retention.ms=5000,cleanup.policy=[compact,delete]")
     run("describes the altered topic", "configs", "--describe", *topic)
-    run("deletes of a topic", "configs", "--alter", *topic, "--delete-config", "cleanup.policy")
+    run("deletes of a topic", "configs", "--alter", *topic, "--delete-config", "cleanup.policy,retention.ms")
     run("refuses a value", "configs", "--alter", *topic, "--add-config", "retention.ms=x")
     run("refuses a name", "configs", "--alter", *topic, "--add-config", "nonsense=1")
     run("misses a topic", "configs", "--describe", "--entity-type", "topics", "--entity-name", "missing")

@@ -90,7 +90,7 @@ impl Shard {
             }
             let Some(exchange) = ids.waiting.pop_front() else { return };
             let id = ids.next;
-            ids.next += i64::from(!(Mutant::ProducerIdTwice.is_on() && ids.left % 2 == 0));
+            ids.next += i64::from(!(Mutant::ProducerIdTwice.is_on() && ids.left.is_multiple_of(2)));
             ids.left -= 1;
             self.reply(now, exchange, &granted(id), out);
         }

@@ -103,14 +103,12 @@ pub fn first_id(found: &strandlog::record::Batch<'_>) -> Option<BatchId> {
         }
     };
     let mut first = None;
-    let mut count = 0;
-    for record in Records::new(payload, found.header.count) {
+    for (number, record) in (0u8..).zip(Records::new(payload, found.header.count)) {
         let value = record.ok()?.value?;
         let id = BatchId(u64::from_be_bytes(*value.first_chunk()?));
-        if *first.get_or_insert(id) != id || value.get(8).copied() != Some(count as u8) {
+        if *first.get_or_insert(id) != id || value.get(8).copied() != Some(number) {
             return None;
         }
-        count += 1;
     }
     first
 }
