@@ -5,7 +5,6 @@ kafka-consumer-groups; members of both protocols in one group, which becomes a c
 """
 
 import os
-import signal
 import subprocess
 import sys
 import time
@@ -168,7 +167,7 @@ def console(broker, admin, producer):
     assert len(members) == 1 and members[0]["#PARTITIONS"] == "3", members
     assert "Stable" in state_of(broker, group), state_of(broker, group)
     assert sorted(row["PARTITION"] for row in described(broker, group)) == ["0", "1", "2"]
-    reader.send_signal(signal.SIGINT)
+    reader.terminate()
     reader.wait(groups.PATIENCE)
     rows = described(broker, group)
     assert sum(int(row["CURRENT-OFFSET"]) for row in rows) == 300, rows
