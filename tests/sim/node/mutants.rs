@@ -5,26 +5,30 @@ use strandlog::base::Mutant;
 
 /// Each with its seeds.
 pub const CAUGHT_BY: &[(Mutant, &[u64])] = &[
-    (Mutant::AckBeforeDurable, &[]),
-    (Mutant::AnswersOutOfOrder, &[]),
-    (Mutant::HighWatermarkEarly, &[]),
-    (Mutant::ProducersForgottenAtStart, &[]),
-    (Mutant::DuplicateAcceptedAfterStart, &[]),
-    (Mutant::DeletionAnsweredEarly, &[]),
-    (Mutant::OutcomeBeforeAllConfirm, &[]),
-    (Mutant::SessionForgetsPartition, &[]),
-    (Mutant::PartsMixedUp, &[]),
-    (Mutant::ResumeForgotten, &[]),
-    (Mutant::RetentionTooEager, &[]),
-    (Mutant::RetentionOneTooMany, &[]),
-    (Mutant::ProducerIdTwice, &[]),
-    (Mutant::HeldAppendsOvertaken, &[]),
-    (Mutant::ReadsBeyondVisible, &[]),
-    (Mutant::MetadataBeforeDurable, &[]),
-    (Mutant::EndedNotAnswered, &[]),
+    (Mutant::AckBeforeDurable, &[0, 3]),
+    (Mutant::AnswersOutOfOrder, &[0, 1]),
+    (Mutant::HighWatermarkEarly, &[14, 16]),
+    (Mutant::ProducersForgottenAtStart, &[3, 6]),
+    (Mutant::DuplicateAcceptedAfterStart, &[0, 1]),
+    (Mutant::DeletionAnsweredEarly, &[0, 12]),
+    (Mutant::OutcomeBeforeAllConfirm, &[14]),
+    (Mutant::PartsMixedUp, &[0, 1]),
+];
+
+/// Those that twenty seeds did not catch, or that no seed was looked for yet (README.md).
+pub const UNCAUGHT: &[Mutant] = &[
+    Mutant::SessionForgetsPartition,
+    Mutant::ResumeForgotten,
+    Mutant::RetentionTooEager,
+    Mutant::RetentionOneTooMany,
+    Mutant::ProducerIdTwice,
+    Mutant::HeldAppendsOvertaken,
+    Mutant::ReadsBeyondVisible,
+    Mutant::MetadataBeforeDurable,
+    Mutant::EndedNotAnswered,
 ];
 
 /// Whether it is a bug of the node, not of its storage.
 pub fn is_of_node(mutant: Mutant) -> bool {
-    CAUGHT_BY.iter().any(|(other, _)| *other == mutant)
+    UNCAUGHT.contains(&mutant) || CAUGHT_BY.iter().any(|(other, _)| *other == mutant)
 }
