@@ -1,6 +1,7 @@
 //! Running seeds, side by side, and saying what came of them.
 
 use std::cell::RefCell;
+use std::fmt::Debug;
 use std::panic::AssertUnwindSafe;
 use std::panic::catch_unwind;
 use std::sync::Mutex;
@@ -101,9 +102,20 @@ pub fn of_this_commit() -> Vec<u64> {
     (first..first + DERIVED).collect()
 }
 
-/// Runs `seeds` on all cores. A seed that stands twice in a row must give the same digest.
 pub fn run_all(what: &str, seeds: &[u64]) -> bool {
-    let results: Mutex<Vec<(u64, Result<Report, String>)>> = Mutex::default();
+    side_by_side(what, "", seeds, run, Report::add)
+}
+
+/// Runs `seeds` on all cores and says what came of them. A seed that stands twice must give the same
+/// report. `flags` lead back to the same simulator.
+pub fn side_by_side<R: Debug + Default + PartialEq + Send>(
+    what: &str,
+    flags: &str,
+    seeds: &[u64],
+    run: fn(u64) -> Result<R, String>,
+    add: fn(&mut R, &R),
+) -> bool {
+    let results: Mutex<Vec<(u64, Result<R, String>)>> = Mutex::default();
     let next = AtomicUsize::new(0);
     let workers = std::thread::available_parallelism().map_or(1, usize::from);
     std::thread::scope(|scope| {
@@ -116,30 +128,25 @@ pub fn run_all(what: &str, seeds: &[u64]) -> bool {
             });
         }
     });
-    let results = results.into_inner().expect("no worker panics");
-    judge(what, seeds.len(), results)
-}
-
-fn judge(what: &str, count: usize, mut results: Vec<(u64, Result<Report, String>)>) -> bool {
+    let mut results = results.into_inner().expect("no worker panics");
     results.sort_by_key(|(seed, _)| *seed);
     let mut failed = 0;
-    for pair in results.windows(2) {
-        if pair[0].0 == pair[1].0 && pair[0].1 != pair[1].1 {
-            println!("seed {}: two runs differ: {:?} and {:?}", pair[0].0, pair[0].1, pair[1].1);
-            failed += 1;
-        }
+    for pair in results.windows(2).filter(|pair| pair[0].0 == pair[1].0 && pair[0].1 != pair[1].1) {
+        println!("seed {}: two runs differ: {:?} and {:?}", pair[0].0, pair[0].1, pair[1].1);
+        failed += 1;
     }
-    let mut sum = Report::default();
+    let mut sum = R::default();
     for (seed, result) in &results {
         match result {
-            Ok(report) => sum.add(report),
+            Ok(report) => add(&mut sum, report),
             Err(complaint) => {
                 failed += 1;
                 println!("seed {seed} failed: {complaint}");
-                println!("  again: cargo test --release --test sim -- --seed {seed} --loud");
+                println!("  again: cargo test --release --test sim -- {flags}--seed {seed} --loud");
             }
         }
     }
+    let count = seeds.len();
     println!("{what}: {} of {count} passed; {sum:?}", count - failed.min(count));
     failed == 0
 }
