@@ -20,7 +20,7 @@ from confluent_kafka.admin import AdminClient, NewTopic
 
 import harness
 import recorded
-from programs import CLIENTS, EVERY_CODEC, PATIENCE, Program
+from programs import CLIENTS, EVERY_CODEC, PATIENCE, WORK, Program
 
 sys.path.append(str(harness.HERE / "python"))
 from confluent import Client as Reference  # noqa: E402: it lies with the programs
@@ -179,8 +179,14 @@ class Group:
         with self.heard:
             if not self.heard.wait_for(lambda: all(value in self.times for value in values), PATIENCE):
                 missing = sum(value not in self.times for value in values)
-                raise SystemExit(f"{self.story}, {what}: {missing} of {BATCH} were not read within {PATIENCE} s")
+                raise SystemExit(f"{self.story}, {what}: {missing} of {BATCH} were not read within {PATIENCE} s; {self.seen_by_the_broker()}")
         self.suite.note(f"{self.story}, {what}", "all were read")
+
+    def seen_by_the_broker(self):
+        group = self.suite.admin.describe_consumer_groups([self.group])[self.group].result(60)
+        members = [f"{member.client_id} with {len(member.assignment.topic_partitions)}" for member in group.members]
+        errors = "".join((WORK / f"{client.name}.stderr").read_text(errors="replace")[-2_000:] for client in self.clients)
+        return f"the group is {group.state.name}, its members {members or 'none'}; their programs' last errors:\n{errors}"
 
     def leave(self, member):
         self.members.remove(member)

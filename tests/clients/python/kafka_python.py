@@ -41,9 +41,10 @@ class Client:
         return records
 
     def join(self, group, topic, session, saw):
+        # It forgets that it wanted metadata when an answer comes that was asked for earlier; by default it asks again after five minutes.
         consumer = kafka.KafkaConsumer(
             topic, bootstrap_servers=self.address, group_id=group, enable_auto_commit=False, auto_offset_reset="earliest", session_timeout_ms=session,
-            heartbeat_interval_ms=500, max_poll_interval_ms=60_000, reconnect_backoff_max_ms=200,
+            heartbeat_interval_ms=500, max_poll_interval_ms=60_000, reconnect_backoff_max_ms=200, metadata_max_age_ms=5_000,
             partition_assignment_strategy=[kafka.coordinator.assignors.range.RangePartitionAssignor])
 
         def turn():

@@ -2,6 +2,7 @@
 
 import base64
 import threading
+import traceback
 
 
 def unpack(text):
@@ -33,6 +34,7 @@ class Loop(threading.Thread):
             self.close()
         except Exception as error:  # noqa: BLE001: it is raised where the member leaves
             self.error = error
+            traceback.print_exc()
 
     def leave(self):
         self.ends.set()
