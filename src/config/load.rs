@@ -208,6 +208,51 @@ fn check(config: &Config) -> Result<(), ConfigError> {
     if !config.storage_extent_bytes.0.is_multiple_of(1 << 20) {
         return refuse("storage.extent.bytes is a whole number of MiB".to_owned());
     }
+    check_groups(config)
+}
+
+/// Least, value and most, each not above the next, as Kafka wants them.
+fn check_groups(config: &Config) -> Result<(), ConfigError> {
+    let session = [
+        ("group.consumer.min.session.timeout.ms", config.group_consumer_min_session_timeout_ms),
+        ("group.consumer.session.timeout.ms", config.group_consumer_session_timeout_ms),
+        ("group.consumer.max.session.timeout.ms", config.group_consumer_max_session_timeout_ms),
+    ];
+    let heartbeat = [
+        (
+            "group.consumer.min.heartbeat.interval.ms",
+            config.group_consumer_min_heartbeat_interval_ms,
+        ),
+        ("group.consumer.heartbeat.interval.ms", config.group_consumer_heartbeat_interval_ms),
+        (
+            "group.consumer.max.heartbeat.interval.ms",
+            config.group_consumer_max_heartbeat_interval_ms,
+        ),
+    ];
+    let assignment = [
+        (
+            "group.consumer.min.assignment.interval.ms",
+            config.group_consumer_min_assignment_interval_ms,
+        ),
+        ("group.consumer.assignment.interval.ms", config.group_consumer_assignment_interval_ms),
+        (
+            "group.consumer.max.assignment.interval.ms",
+            config.group_consumer_max_assignment_interval_ms,
+        ),
+    ];
+    let classic = [
+        ("group.min.session.timeout.ms", config.group_min_session_timeout_ms),
+        ("group.max.session.timeout.ms", config.group_max_session_timeout_ms),
+    ];
+    for row in [&session[..], &heartbeat, &assignment, &classic] {
+        for pair in row.windows(2) {
+            let ((lower, less), (upper, more)) = (pair[0], pair[1]);
+            if less > more {
+                let what = format!("{lower} ({less}) is above {upper} ({more}): set both");
+                return Err(ConfigError::Contradiction(what));
+            }
+        }
+    }
     Ok(())
 }
 

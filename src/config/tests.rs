@@ -83,6 +83,14 @@ fn what_does_not_go_together_is_refused() {
     assert!(refusal("listeners = \"PLAINTEXT://0.0.0.0:9092\"").contains("advertised.listeners"));
     assert!(refusal("advertised.listeners = \"OTHER://h:1\"").contains("no listener OTHER"));
     assert!(refusal("storage.extent.bytes = \"1MiB\"").contains("does not fit"));
+    let session = refusal("group.consumer.session.timeout.ms = 10000");
+    assert!(
+        session.contains("group.consumer.min.session.timeout.ms (45000) is above"),
+        "{session}"
+    );
+    let interval = "group.consumer.max.heartbeat.interval.ms = 4999";
+    assert!(refusal(interval).contains("group.consumer.heartbeat.interval.ms (5000) is above"));
+    assert!(refusal("group.min.session.timeout.ms = 1800001").contains("group.max.session"));
     let shown =
         "listeners = [\"PLAINTEXT://0.0.0.0:9092\"]\nadvertised.listeners = \"PLAINTEXT://h:1\"";
     assert_eq!(from_file(shown).unwrap().config.advertised()[0].host, "h");

@@ -74,7 +74,7 @@ pub struct ConsumerHeartbeat {
     pub client_id: Arc<str>,
     pub client_host: Arc<str>,
     pub rebalance_timeout_ms: Option<i32>,
-    pub topics: Option<BTreeSet<Arc<str>>>,
+    pub topics: Option<Arc<BTreeSet<Arc<str>>>>,
     /// A regular expression for further topics; empty: none.
     pub pattern: Option<Arc<str>>,
     pub assignor: Option<Arc<str>>,
@@ -84,7 +84,8 @@ pub struct ConsumerHeartbeat {
 
 impl ConsumerHeartbeat {
     fn bytes(&self) -> usize {
-        let topics = self.topics.iter().flatten().map(|topic| bounds::NAME_BYTES + topic.len());
+        let topics = self.topics.iter().flat_map(|topics| topics.iter());
+        let topics = topics.map(|topic| bounds::NAME_BYTES + topic.len());
         let owned = self.owned.iter().flatten();
         let owned = owned.map(|(_, partitions)| bounds::partitions(partitions.len()));
         let pattern = self.pattern.as_ref().map_or(0, |pattern| pattern.len());
@@ -131,6 +132,8 @@ pub struct Presence {
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Sync {
     pub who: Presence,
+    /// Whether type and name of the protocol have to be said (KIP-559: from version 5 on).
+    pub must_say_protocol: bool,
     /// `None`: it does not say.
     pub protocol_type: Option<Arc<str>>,
     pub protocol: Option<Arc<str>>,

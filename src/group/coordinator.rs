@@ -64,7 +64,7 @@ impl Coordinator {
         command: Command,
         cx: &mut Context<'_>,
     ) {
-        if let Err(error) = check_name(group, &command) {
+        if let Err(error) = check_said(&command).and_then(|()| check_name(group, &command)) {
             return cx.answer(ticket, refusal(&command, error));
         }
         match command {
@@ -314,6 +314,19 @@ impl Coordinator {
     }
 }
 
+/// What is missed of the request itself, whatever group it is for.
+fn check_said(command: &Command) -> Result<(), Error> {
+    match command {
+        Command::Sync(sync)
+            if sync.must_say_protocol
+                && (sync.protocol_type.is_none() || sync.protocol.is_none()) =>
+        {
+            Err(Error::InconsistentGroupProtocol)
+        }
+        _ => Ok(()),
+    }
+}
+
 /// Groups with members have a name; offsets may be kept without one, as in Kafka.
 fn check_name(group: &str, command: &Command) -> Result<(), Error> {
     let may_be_empty = matches!(
@@ -321,6 +334,7 @@ fn check_name(group: &str, command: &Command) -> Result<(), Error> {
         Command::Commit(_)
             | Command::FetchOffsets(_)
             | Command::Delete
+            | Command::Describe
             | Command::DeleteOffsets(_)
             | Command::DescribeConsumers
     );

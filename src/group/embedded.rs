@@ -24,6 +24,9 @@ pub(super) struct Assignment {
     pub(super) has_user_data: bool,
 }
 
+/// Topics of a subscription or an assignment at the most: what is read takes up more than its bytes do.
+const TOPICS_MAX: usize = 100_000;
+
 /// The newest version that is known; a newer one begins as it does.
 const VERSION_MAX: i16 = 3;
 
@@ -32,11 +35,11 @@ impl Subscription {
     pub(super) fn read(bytes: &[u8]) -> Option<Self> {
         let mut rest = bytes;
         let version = take_i16(&mut rest).filter(|version| *version >= 0)?.min(VERSION_MAX);
-        let topics = take_array(&mut rest, 2, take_text)?;
+        let topics = take_topics(&mut rest, 2, take_text)?;
         take_bytes(&mut rest)?;
         let mut read = Self { version, topics, ..Self::default() };
         if version >= 1 {
-            read.owned = take_array(&mut rest, 6, take_partitions)?;
+            read.owned = take_topics(&mut rest, 6, take_partitions)?;
         }
         if version >= 2 {
             // The generation in which it had them.
@@ -57,7 +60,7 @@ impl Assignment {
         }
         let mut rest = bytes;
         take_i16(&mut rest).filter(|version| *version >= 0)?;
-        let partitions = take_array(&mut rest, 6, take_partitions)?;
+        let partitions = take_topics(&mut rest, 6, take_partitions)?;
         let has_user_data = !take_bytes(&mut rest)?.is_empty();
         Some(Self { partitions, has_user_data })
     }
@@ -95,14 +98,22 @@ fn take_i32(bytes: &mut &[u8]) -> Option<i32> {
     Some(i32::from_be_bytes(*number))
 }
 
-/// So many items, of which each takes `least` bytes.
-fn take_array<T>(
+fn take_topics<T>(
     bytes: &mut &[u8],
     least: usize,
+    topic: impl Fn(&mut &[u8]) -> Option<T>,
+) -> Option<Vec<T>> {
+    take_array(bytes, TOPICS_MAX.min(bytes.len() / least), topic)
+}
+
+/// So many items, which are not more than `most`.
+fn take_array<T>(
+    bytes: &mut &[u8],
+    most: usize,
     item: impl Fn(&mut &[u8]) -> Option<T>,
 ) -> Option<Vec<T>> {
     let count = usize::try_from(take_i32(bytes)?).ok()?;
-    if count > bytes.len() / least {
+    if count > most {
         return None;
     }
     (0..count).map(|_| item(bytes)).collect()
@@ -135,7 +146,8 @@ fn take_bytes<'a>(bytes: &mut &'a [u8]) -> Option<&'a [u8]> {
 }
 
 fn take_partitions(bytes: &mut &[u8]) -> Option<(Arc<str>, Vec<i32>)> {
-    Some((take_text(bytes)?, take_array(bytes, 4, take_i32)?))
+    let topic = take_text(bytes)?;
+    Some((topic, take_array(bytes, bytes.len() / 4, take_i32)?))
 }
 
 #[cfg(test)]
@@ -169,6 +181,17 @@ mod tests {
         }
         assert_eq!(Subscription::read(b"\xff\xff\0\0\0\0\xff\xff\xff\xff"), None);
         assert_eq!(Subscription::read(b"\0\0\x7f\xff\xff\xff\xff\xff\xff\xff"), None);
+    }
+
+    #[test]
+    fn more_topics_than_anybody_reads_are_not_read() {
+        let subscription = |count: usize| {
+            let count_bytes = i32::try_from(count).unwrap().to_be_bytes();
+            let names = b"\0\x01t".repeat(count);
+            [&b"\0\0"[..], &count_bytes, &names, &b"\xff\xff\xff\xff"[..]].concat()
+        };
+        assert!(Subscription::read(&subscription(TOPICS_MAX)).is_some());
+        assert_eq!(Subscription::read(&subscription(TOPICS_MAX + 1)), None);
     }
 
     #[test]

@@ -67,7 +67,8 @@ pub struct MemberAbout {
     pub rack: Option<Arc<str>>,
     pub client_id: Arc<str>,
     pub client_host: Arc<str>,
-    pub topics: BTreeSet<Arc<str>>,
+    /// There may be many, and every heartbeat makes a copy.
+    pub topics: Arc<BTreeSet<Arc<str>>>,
     /// A regular expression for further topics; empty: none, as where it is missing.
     pub pattern: Option<Arc<str>>,
     /// How long it may take to give partitions up; -1: it did not say.

@@ -219,7 +219,7 @@ fn names_that_no_group_can_have_are_refused() {
     for (name, command, answer) in [
         (long.clone(), Command::Describe, "it is InvalidGroupId"),
         (long, Command::Delete, "it delete: InvalidGroupId"),
-        (Arc::default(), Command::Describe, "it is InvalidGroupId"),
+        (Arc::default(), Command::Describe, "it is GroupIdNotFound"),
         (Arc::default(), Command::Delete, "it delete: GroupIdNotFound"),
     ] {
         assert_eq!(story.ask_of(&name, "it", command), [answer]);

@@ -77,6 +77,8 @@ fn rule_75_an_empty_partition() {
         let answer = list(&mut node, &mut client, 11, timestamp);
         let found = (answer.error_code, answer.offset, answer.timestamp);
         assert_eq!(found, (0, offset, -1), "timestamp {timestamp}");
+        // Its start is where the present epoch begins.
+        assert_eq!(answer.leader_epoch >= 0, offset == 0, "timestamp {timestamp}");
     }
 }
 

@@ -100,7 +100,7 @@ fn about(member: &Member, said: Subscription) -> MemberAbout {
         rack: said.rack,
         client_id: member.client_id.clone(),
         client_host: member.client_host.clone(),
-        topics: said.topics.into_iter().collect(),
+        topics: Arc::new(said.topics.into_iter().collect()),
         pattern: Some(Arc::default()),
         rebalance_timeout_ms: member.rebalance_timeout_ms,
         assignor: None,

@@ -120,7 +120,7 @@ fn updated(before: &MemberAbout, join: &Join, said: &embedded::Subscription) -> 
         rack: said.rack.clone().or_else(|| before.rack.clone()),
         client_id: join.client_id.clone(),
         client_host: join.client_host.clone(),
-        topics: said.topics.iter().cloned().collect(),
+        topics: Arc::new(said.topics.iter().cloned().collect()),
         pattern: Some(Arc::default()),
         rebalance_timeout_ms: join.rebalance_timeout_ms,
         assignor: before.assignor.clone(),

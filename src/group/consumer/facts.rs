@@ -57,7 +57,7 @@ impl Member {
             rack: None,
             client_id: Arc::default(),
             client_host: Arc::default(),
-            topics: BTreeSet::new(),
+            topics: Arc::default(),
             pattern: Some(Arc::default()),
             rebalance_timeout_ms: -1,
             assignor: None,
@@ -121,52 +121,77 @@ impl Facts {
         }
     }
 
+    /// The half of a member that did not change is the same `Arc` as before, and costs nothing.
     fn set_member(&mut self, id: &Arc<str>, member: Option<Member>) {
         let before = match &member {
             Some(member) => self.members.insert(id.clone(), Arc::new(member.clone())),
             None => self.members.remove(id),
         };
-        if let Some(before) = before {
-            self.bytes -= self.member_bytes(id, &before);
-            self.forget(id, &before);
+        let is_same = |half: fn(&Member, &Member) -> bool| match (&before, &member) {
+            (Some(before), Some(member)) => half(before, member),
+            _ => false,
+        };
+        let says_the_same = is_same(|a, b| Arc::ptr_eq(&a.about, &b.about));
+        let has_the_same = is_same(|a, b| Arc::ptr_eq(&a.current, &b.current));
+        if let Some(before) = &before {
+            if !says_the_same {
+                self.forget_about(id, &before.about);
+            }
+            if !has_the_same {
+                self.forget_current(id, &before.current);
+            }
         }
-        if let Some(member) = member {
-            self.bytes += self.member_bytes(id, &member);
-            self.note(id, &member);
+        if let Some(member) = &member {
+            if !says_the_same {
+                self.note_about(id, &member.about);
+            }
+            if !has_the_same {
+                self.note_current(id, &member.current);
+            }
         }
     }
 
-    /// What follows from a member that is gone.
-    fn forget(&mut self, id: &Arc<str>, member: &Member) {
-        for topic in &member.about.topics {
+    /// What follows from what a member said of itself is gone.
+    fn forget_about(&mut self, id: &Arc<str>, about: &Arc<MemberAbout>) {
+        self.bytes -= self.about_bytes(id, about);
+        for topic in about.topics.iter() {
             lower(&mut self.subscribed, topic);
         }
-        if let Some(pattern) = member.about.pattern() {
+        if let Some(pattern) = about.pattern() {
             lower(&mut self.readers, pattern);
         }
-        if let Some(instance) = &member.about.instance
+        if let Some(instance) = &about.instance
             && self.statics.get(instance) == Some(id)
         {
             self.statics.remove(instance);
         }
-        for place in places(&member.current) {
+    }
+
+    fn note_about(&mut self, id: &Arc<str>, about: &Arc<MemberAbout>) {
+        self.bytes += self.about_bytes(id, about);
+        for topic in about.topics.iter() {
+            *self.subscribed.entry(topic.clone()).or_default() += 1;
+        }
+        if let Some(pattern) = about.pattern() {
+            *self.readers.entry(pattern.clone()).or_default() += 1;
+        }
+        if let Some(instance) = &about.instance {
+            self.statics.insert(instance.clone(), id.clone());
+        }
+    }
+
+    fn forget_current(&mut self, id: &Arc<str>, current: &Arc<CurrentValue>) {
+        self.bytes -= self.current_bytes(id, current);
+        for place in places(current) {
             if self.owners.get(&place) == Some(id) {
                 self.owners.remove(&place);
             }
         }
     }
 
-    fn note(&mut self, id: &Arc<str>, member: &Member) {
-        for topic in &member.about.topics {
-            *self.subscribed.entry(topic.clone()).or_default() += 1;
-        }
-        if let Some(pattern) = member.about.pattern() {
-            *self.readers.entry(pattern.clone()).or_default() += 1;
-        }
-        if let Some(instance) = &member.about.instance {
-            self.statics.insert(instance.clone(), id.clone());
-        }
-        for place in places(&member.current) {
+    fn note_current(&mut self, id: &Arc<str>, current: &Arc<CurrentValue>) {
+        self.bytes += self.current_bytes(id, current);
+        for place in places(current) {
             self.owners.insert(place, id.clone());
         }
     }
@@ -197,12 +222,14 @@ impl Facts {
         self.bytes = self.bytes + more - less;
     }
 
-    fn member_bytes(&self, id: &Arc<str>, member: &Member) -> usize {
-        let (group, id) = (self.group.clone(), id.clone());
-        let about = Some(member.about.clone());
-        let about = Record::Member { group: group.clone(), member: id.clone(), value: about };
-        let current = Some(member.current.clone());
-        about.bytes() + Record::Current { group, member: id, value: current }.bytes()
+    fn about_bytes(&self, id: &Arc<str>, about: &Arc<MemberAbout>) -> usize {
+        let (group, member) = (self.group.clone(), id.clone());
+        Record::Member { group, member, value: Some(about.clone()) }.bytes()
+    }
+
+    fn current_bytes(&self, id: &Arc<str>, current: &Arc<CurrentValue>) -> usize {
+        let (group, member) = (self.group.clone(), id.clone());
+        Record::Current { group, member, value: Some(current.clone()) }.bytes()
     }
 
     fn target_bytes(&self, member: &Arc<str>, target: &Arc<Partitions>) -> usize {

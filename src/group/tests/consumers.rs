@@ -44,7 +44,9 @@ impl Story {
                 None => (said == Some(0)).then_some(60_000),
             },
             topics: option(arguments, "reads").map(|topics| {
-                topics.split('+').filter(|topic| !topic.is_empty()).map(Arc::from).collect()
+                Arc::new(
+                    topics.split('+').filter(|topic| !topic.is_empty()).map(Arc::from).collect(),
+                )
             }),
             pattern: text("pattern"),
             assignor: text("assignor"),

@@ -367,6 +367,7 @@ impl Story {
         let given = given.chain(real.map(|(name, what)| (self.id(name), assignment(what))));
         Sync {
             who: self.presence(who, arguments),
+            must_say_protocol: arguments.contains(&"strict"),
             protocol_type: option(arguments, "type").map(Arc::from),
             protocol: option(arguments, "protocol").map(Arc::from),
             assignments: given.collect(),

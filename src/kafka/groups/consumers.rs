@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use super::Caller;
 use super::describing::GROUP_OPERATIONS;
+use super::describing::distinct;
 use super::naming::error_code;
 use crate::group::AWAY;
 use crate::group::Answer;
@@ -63,7 +64,7 @@ pub(super) fn heartbeat(
         rebalance_timeout_ms: Some(request.rebalance_timeout_ms).filter(|&ms| ms != UNSAID),
         topics: request
             .subscribed_topic_names
-            .map(|names| names.into_iter().map(Arc::from).collect()),
+            .map(|names| Arc::new(names.into_iter().map(Arc::from).collect())),
         pattern: request.subscribed_topic_regex.map(Arc::from),
         assignor: request.server_assignor.map(Arc::from),
         owned: topics,
@@ -180,7 +181,7 @@ pub(super) struct DescribeConsumersAsked {
 pub(super) fn describe(
     request: ConsumerGroupDescribeRequest,
 ) -> (Vec<(Arc<str>, Command)>, DescribeConsumersAsked) {
-    let groups = request.group_ids;
+    let groups = distinct(request.group_ids);
     let part = |group: &String| (group.as_str().into(), Command::DescribeConsumers);
     let parts = groups.iter().map(part).collect();
     let operations = request.include_authorized_operations;

@@ -73,7 +73,10 @@ fn found(context: AdminContext<'_>, key_type: i8, key: &str) -> FoundCoordinator
         }
         // There is no transaction coordinator: as of a Kafka cluster whose own is not available.
         TRANSACTION => refused(ErrorCode::CoordinatorNotAvailable),
-        _ => refused(ErrorCode::InvalidRequest),
+        _ => FoundCoordinator {
+            error_message: Some(ErrorCode::InvalidRequest.message().to_owned()),
+            ..refused(ErrorCode::InvalidRequest)
+        },
     };
     FoundCoordinator { key, ..coordinator }
 }

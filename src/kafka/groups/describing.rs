@@ -1,5 +1,6 @@
 //! DescribeGroups (15) and ListGroups (16).
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use super::naming::error_code;
@@ -31,6 +32,13 @@ fn type_of(group: &Listing) -> &'static str {
     if group.is_consumer { CONSUMER } else { CLASSIC }
 }
 
+/// Each of `groups` once, in the order in which they came: a few bytes may ask for all that a group is.
+pub(super) fn distinct(mut groups: Vec<String>) -> Vec<String> {
+    let mut seen = BTreeSet::new();
+    groups.retain(|group| seen.insert(group.clone()));
+    groups
+}
+
 #[derive(Debug)]
 pub(super) struct DescribeAsked {
     groups: Vec<String>,
@@ -40,7 +48,7 @@ pub(super) struct DescribeAsked {
 pub(super) fn describe(
     request: DescribeGroupsRequest,
 ) -> (Vec<(Arc<str>, Command)>, DescribeAsked) {
-    let groups = request.groups;
+    let groups = distinct(request.groups);
     let parts = groups.iter().map(|group| (group.as_str().into(), Command::Describe)).collect();
     (parts, DescribeAsked { groups, operations: request.include_authorized_operations })
 }

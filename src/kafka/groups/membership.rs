@@ -104,7 +104,7 @@ fn member_of(member: JoinedMember) -> JoinGroupResponseMember {
     }
 }
 
-pub(super) fn sync(request: SyncGroupRequest) -> (Arc<str>, Command) {
+pub(super) fn sync(version: i16, request: SyncGroupRequest) -> (Arc<str>, Command) {
     let assignments = request.assignments.into_iter();
     let sync = Sync {
         who: Presence {
@@ -112,6 +112,7 @@ pub(super) fn sync(request: SyncGroupRequest) -> (Arc<str>, Command) {
             instance: request.group_instance_id.map(Arc::from),
             generation: request.generation_id,
         },
+        must_say_protocol: version >= 5,
         protocol_type: request.protocol_type.map(Arc::from),
         protocol: request.protocol_name.map(Arc::from),
         assignments: assignments

@@ -97,7 +97,7 @@ pub fn plan(
         }
         ApiKey::SyncGroup => {
             let request = messages::SyncGroupRequest::decode_body(version, body)?;
-            patient(membership::sync(request), Asked::Sync)
+            patient(membership::sync(version, request), Asked::Sync)
         }
         ApiKey::Heartbeat => {
             let request = messages::HeartbeatRequest::decode_body(version, body)?;

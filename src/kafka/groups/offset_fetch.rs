@@ -1,5 +1,6 @@
 //! OffsetFetch (9): of one group up to version 7, of several from version 8 on.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use super::naming::error_code;
@@ -22,6 +23,7 @@ use crate::kafka::messages::OffsetFetchResponsePartition;
 use crate::kafka::messages::OffsetFetchResponsePartitions;
 use crate::kafka::messages::OffsetFetchResponseTopic;
 use crate::kafka::messages::OffsetFetchResponseTopics;
+use crate::metadata::Image;
 
 /// The first version that asks for several groups.
 const GROUPS_FROM: i16 = 8;
@@ -32,6 +34,8 @@ const GROUP_ERRORS_FROM: i16 = 2;
 #[derive(Debug)]
 pub(super) struct FetchAsked {
     groups: Vec<GroupAsked>,
+    /// Knows the ids of topics that were not named.
+    image: Box<Image>,
 }
 
 #[derive(Debug)]
@@ -39,8 +43,6 @@ struct GroupAsked {
     group: String,
     /// `None`: all that it has.
     topics: Option<Vec<TopicAsked>>,
-    /// Ids of topics by their names, for topics that were not named.
-    ids: Vec<(Arc<str>, TopicId)>,
 }
 
 #[derive(Debug)]
@@ -57,7 +59,7 @@ pub(super) fn ask(
     request: OffsetFetchRequest,
 ) -> (Vec<(Arc<str>, Command)>, FetchAsked) {
     let groups = if context.version >= GROUPS_FROM {
-        request.groups
+        each_whole_group_once(request.groups)
     } else {
         let topics = request.topics.map(|topics| {
             let topic =
@@ -86,19 +88,22 @@ pub(super) fn ask(
             let wanted = wanted.collect();
             (Some(topics), Some(wanted))
         });
-        let ids = match (&topics, context.version >= TOPIC_IDS_FROM) {
-            (None, true) => context.image.topics().map(|t| (t.name.clone(), t.id)).collect(),
-            _ => Vec::new(),
-        };
         let who = match (group.member_id, group.member_epoch) {
             (None, epoch) if epoch < 0 => None,
             (member, epoch) => Some((member.unwrap_or_default().into(), epoch)),
         };
         let command = Command::FetchOffsets(FetchOffsets { who, topics: wanted });
         parts.push((group.group_id.as_str().into(), command));
-        asked.push(GroupAsked { group: group.group_id, topics, ids });
+        asked.push(GroupAsked { group: group.group_id, topics });
     }
-    (parts, FetchAsked { groups: asked })
+    (parts, FetchAsked { groups: asked, image: Box::new(context.image.clone()) })
+}
+
+/// A few bytes may ask for all that a group has: once is enough.
+fn each_whole_group_once(mut groups: Vec<OffsetFetchRequestGroup>) -> Vec<OffsetFetchRequestGroup> {
+    let mut whole = BTreeSet::new();
+    groups.retain(|group| group.topics.is_some() || whole.insert(group.group_id.clone()));
+    groups
 }
 
 /// The topic under both of its names, as far as it has them.
@@ -118,7 +123,7 @@ impl FetchAsked {
     pub(super) fn fetched(self, version: i16, answers: Vec<Answer>) -> OffsetFetchResponse {
         let groups = self.groups.into_iter().zip(answers);
         let mut groups: Vec<_> =
-            groups.map(|(group, answer)| group.fetched(version, answer)).collect();
+            groups.map(|(group, answer)| group.fetched(version, &self.image, answer)).collect();
         if version >= GROUPS_FROM {
             return OffsetFetchResponse { groups, ..OffsetFetchResponse::default() };
         }
@@ -132,7 +137,7 @@ impl FetchAsked {
 }
 
 impl GroupAsked {
-    fn fetched(self, version: i16, answer: Answer) -> OffsetFetchResponseGroup {
+    fn fetched(self, version: i16, image: &Image, answer: Answer) -> OffsetFetchResponseGroup {
         let Answer::Offsets(outcome) = answer else {
             unreachable!("another question's answer: {answer:?}")
         };
@@ -156,8 +161,7 @@ impl GroupAsked {
                         return Some(topic_of(topic, TopicId::NONE));
                     }
                     // What is kept for a topic that is gone has no id to be named by.
-                    let same = |known: &&(Arc<str>, TopicId)| known.0 == topic.topic;
-                    let id = self.ids.iter().find(same)?.1;
+                    let id = image.topic(&topic.topic)?.id;
                     Some(topic_of(topic, id))
                 });
                 OffsetFetchResponseGroup { topics: topics.collect(), ..group }

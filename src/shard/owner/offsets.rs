@@ -164,7 +164,10 @@ impl Shard {
             At::Latest => known(limit, led.epoch),
             At::Earliest => {
                 let start = led.log_start;
-                known(start, log.epochs().epoch_of(start).unwrap_or(-1))
+                // Where nothing is written the epoch that writes next begins.
+                let epoch =
+                    if start == log.end() { Some(led.epoch) } else { log.epochs().epoch_of(start) };
+                known(start, epoch.unwrap_or(-1))
             }
             At::MaxTimestamp => match log.segments().max_timestamp() {
                 timestamp if timestamp >= 0 => Ok(Place::Search { timestamp, start, limit }),
