@@ -36,6 +36,7 @@ use crate::io::turn::Core;
 use crate::io::turn::State;
 use crate::io::turn::Turn;
 use crate::io::turn::Watch;
+use crate::io::watchdog::Watchdog;
 use crate::shard::Event;
 use crate::shard::IntakeLimits;
 
@@ -73,6 +74,7 @@ pub struct ExecutorPlan {
     pub preempt: Duration,
     /// `None` switches the heartbeat off.
     pub heartbeat: Option<Duration>,
+    pub watchdog: Watchdog,
     pub control: Control,
 }
 
@@ -143,7 +145,7 @@ where
     if !plan.spin.is_zero() {
         builder = builder.spin_before_park(plan.spin);
     }
-    builder.spawn(move || run(plan, core(), watch)).map_err(io::Error::from)
+    builder.spawn(move || timed(run(plan, core(), watch))).map_err(io::Error::from)
 }
 
 async fn run<C: Core + 'static, W: Watch + 'static>(
@@ -151,6 +153,7 @@ async fn run<C: Core + 'static, W: Watch + 'static>(
     core: C,
     watch: W,
 ) -> io::Result<()> {
+    let _enrolled = plan.watchdog.enrol().await;
     let port = Port::new(plan.clock, plan.intake, plan.request_max, plan.connections);
     // The turn has a heartbeat of its own; until it runs, what the executor forgets while files
     // are opened and rings connected would be forgotten for ever.
@@ -174,7 +177,7 @@ async fn run<C: Core + 'static, W: Watch + 'static>(
         state: State::new()?,
     };
     pulse.cancel();
-    timed(turn.run()).await;
+    turn.run().await;
     Ok(())
 }
 

@@ -1,8 +1,8 @@
-//! How well the executor keeps its promise to run what is runnable. glommio can park while tasks
-//! are runnable: the heartbeat then rescues them, and the count of rescues tells how often. A wait,
-//! of an event for its turn or of a task that was woken for its run, is called late when it was long
-//! although the process was running: time in which the kernel ran others on this core, or in which
-//! the process was stopped, is not the executor's doing.
+//! How well the executor keeps its promise to run what is runnable. A wait, of an event for its turn
+//! or of a task that was woken for its run, is called late when it was long although the process was
+//! running: time in which the kernel ran others on this core, or in which the process was stopped, is
+//! not the executor's doing. What the hypervisor takes away, and what a call to the kernel takes, is
+//! in it. That a task was forgotten is another count, of the watchdog: the rescues.
 
 use std::collections::VecDeque;
 use std::fs::File;
@@ -11,11 +11,10 @@ use std::sync::atomic::AtomicU64;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
+use crate::io::task::vitals;
+
 /// A wait is late from here on.
 const LATE_US: u64 = 20_000;
-
-/// A turn that a timer began although something waited this long is a rescue.
-const RESCUED_US: u64 = 1_000;
 
 /// How often the kernel is asked how long this thread waited for its core.
 const SAMPLE_EVERY_US: u64 = 1_000;
@@ -39,7 +38,7 @@ pub fn note_continued() {
 pub struct PortFigures {
     pub turns: u64,
     pub events: u64,
-    /// Turns that only a timer began although an event or a task waited.
+    /// How often the watchdog found the executor asleep although a task was runnable.
     pub rescues: u64,
     /// Turns for which one waited longer than [`LATE_US`] while the process was running.
     pub late_tasks: u64,
@@ -56,8 +55,6 @@ pub(crate) struct Begun {
     /// The longest that a task waited for its run since the turn before.
     pub(crate) task_waited: Duration,
     pub(crate) events: usize,
-    /// A timer ended the wait for it, not the first of its events.
-    pub(crate) by_timer: bool,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -92,7 +89,7 @@ impl Lateness {
     }
 
     pub(crate) fn figures(&self) -> PortFigures {
-        self.figures
+        PortFigures { rescues: vitals().rescues(), ..self.figures }
     }
 
     pub(crate) fn on_turn(&mut self, begun: &Begun) {
@@ -103,9 +100,6 @@ impl Lateness {
         let task_waited = u64::try_from(begun.task_waited.as_micros()).unwrap_or(u64::MAX);
         let waited = event_waited.max(task_waited);
         self.figures.worst_late_us = self.figures.worst_late_us.max(waited);
-        if begun.by_timer && waited >= RESCUED_US {
-            self.figures.rescues += 1;
-        }
         let continued = self.continued;
         if waited >= LATE_US || self.sampled_us + SAMPLE_EVERY_US <= now_us {
             let core_wait = self.sample(now_us);
@@ -119,7 +113,7 @@ impl Lateness {
     /// Judges all that is left.
     pub(crate) fn finish(&mut self) -> PortFigures {
         self.judge(u64::MAX);
-        self.figures
+        self.figures()
     }
 
     /// How long this thread waited for its core since the last sample.
@@ -172,41 +166,31 @@ mod tests {
         Lateness { schedstat: None, ..Lateness::new() }
     }
 
-    fn turn(late: &mut Lateness, now_us: u64, since: Option<u64>, by_timer: bool) {
+    fn turn(late: &mut Lateness, now_us: u64, since: Option<u64>) {
         let events = usize::from(since.is_some());
-        late.on_turn(&Begun { now_us, since, task_waited: Duration::ZERO, events, by_timer });
+        late.on_turn(&Begun { now_us, since, task_waited: Duration::ZERO, events });
     }
 
     #[test]
     fn a_long_wait_is_late_unless_the_process_was_stopped_in_it() {
         let mut late = lateness();
-        turn(&mut late, 10 * MS, Some(10 * MS), false);
-        turn(&mut late, 40 * MS, Some(15 * MS), false);
+        turn(&mut late, 10 * MS, Some(10 * MS));
+        turn(&mut late, 40 * MS, Some(15 * MS));
         assert_eq!(late.finish().late_tasks, 1);
         assert_eq!(late.figures().worst_late_us, 25 * MS);
-        turn(&mut late, 100 * MS, Some(45 * MS), false);
+        turn(&mut late, 100 * MS, Some(45 * MS));
         note_continued();
         assert_eq!(late.finish().late_tasks, 1, "it was stopped, and that was noted later");
-    }
-
-    #[test]
-    fn a_turn_that_only_the_heartbeat_began_is_a_rescue() {
-        let mut late = lateness();
-        turn(&mut late, 10 * MS, Some(9 * MS), true);
-        turn(&mut late, 11 * MS, Some(11 * MS - 10), true);
-        turn(&mut late, 20 * MS, None, true);
-        turn(&mut late, 30 * MS, Some(25 * MS), false);
-        assert_eq!((late.figures().rescues, late.figures().turns), (1, 4));
     }
 
     #[test]
     fn a_task_that_was_woken_and_not_run_is_late_as_an_event_is() {
         let mut late = lateness();
         let task_waited = Duration::from_millis(30);
-        let begun = Begun { now_us: 50 * MS, since: None, task_waited, events: 0, by_timer: true };
+        let begun = Begun { now_us: 50 * MS, since: None, task_waited, events: 0 };
         late.on_turn(&begun);
         let figures = late.finish();
-        assert_eq!((figures.late_tasks, figures.rescues, figures.worst_late_us), (1, 1, 30 * MS));
+        assert_eq!((figures.late_tasks, figures.worst_late_us), (1, 30 * MS));
     }
 
     #[test]
@@ -215,11 +199,11 @@ mod tests {
         let path = dir.path().join("schedstat");
         std::fs::write(&path, "5 0 7").unwrap();
         let mut late = Lateness { schedstat: File::open(&path).ok(), ..Lateness::new() };
-        turn(&mut late, 10 * MS, None, false);
+        turn(&mut late, 10 * MS, None);
         std::fs::write(&path, "5 25000000 7").unwrap();
-        turn(&mut late, 45 * MS, Some(15 * MS), false);
+        turn(&mut late, 45 * MS, Some(15 * MS));
         assert_eq!(late.finish().late_tasks, 0);
-        turn(&mut late, 95 * MS, Some(50 * MS), false);
+        turn(&mut late, 95 * MS, Some(50 * MS));
         assert_eq!(late.finish().late_tasks, 1);
     }
 }

@@ -6,7 +6,7 @@
 //! - one event per thing that happened, each exactly once, and a bounded number of them per turn;
 //! - every op of a strand ends in exactly one outcome, every job in exactly one result;
 //! - bytes of one connection arrive and leave in order; messages between two shards too;
-//! - a wake-up that the executor lost costs a heartbeat, not for ever.
+//! - a wake-up that the executor lost costs a heartbeat, or two looks of the watchdog, not for ever.
 
 mod clock;
 mod disk;
@@ -24,6 +24,7 @@ mod port;
 mod socket;
 mod task;
 mod turn;
+mod watchdog;
 
 pub use clock::Clock;
 pub use clock::entropy;
@@ -61,3 +62,4 @@ pub use mesh::mesh_of;
 pub use port::ConnectionLimit;
 pub use turn::Core;
 pub use turn::Watch;
+pub use watchdog::Watchdog;

@@ -11,9 +11,11 @@ use std::os::fd::OwnedFd;
 use std::pin::Pin;
 use std::rc::Rc;
 use std::sync::Arc;
+use std::task::Context;
 use std::task::Poll;
 use std::time::Duration;
 
+use glommio::io::PollState;
 use glommio::io::PollableFd;
 use glommio::timer::Timer;
 use tracing::error;
@@ -45,10 +47,6 @@ use crate::shard::JobId;
 
 /// Events of one turn.
 const EVENTS_PER_TURN: usize = 256;
-
-/// Timers that end a wait, in multiples of the pause: the wake-up that one of them brings can be lost
-/// as any other, and then the next one brings it.
-const BEATS: [u32; 8] = [1, 2, 3, 4, 6, 8, 12, 16];
 
 /// Heartbeat while connections are open and nothing is in flight.
 const CALM: Duration = Duration::from_millis(10);
@@ -152,7 +150,7 @@ impl<C: Core, W: Watch> Turn<C, W> {
         self.core.finish_turn(now, &mut *self.pool, &mut out);
         let mut stopped = self.carry_out(&mut out);
         while !stopped {
-            let by_timer = self.wait().await;
+            self.wait().await;
             let since = self.port.inbox().waiting_since();
             let task_waited = take_longest_wait();
             self.port.inbox().take(EVENTS_PER_TURN, &mut events);
@@ -162,7 +160,6 @@ impl<C: Core, W: Watch> Turn<C, W> {
                 since,
                 task_waited,
                 events: events.len(),
-                by_timer,
             });
             self.sweep(now);
             if !events.is_empty() {
@@ -191,8 +188,7 @@ impl<C: Core, W: Watch> Turn<C, W> {
                 self.core.tell_figures();
             }
             if self.port.inbox().waiting_since().is_some() || self.is_due(now) {
-                // Ready at once, but only by way of the kernel.
-                let _ = self.state.pass.readable().await;
+                self.pass().await;
             }
         }
         self.port.close_all();
@@ -200,27 +196,26 @@ impl<C: Core, W: Watch> Turn<C, W> {
         self.core.tell_figures();
     }
 
-    /// Until an event waits, the shard's deadline comes, or the heartbeat. True if a timer ended it
-    /// although events waited.
-    async fn wait(&mut self) -> bool {
+    /// Until an event waits, the shard's deadline comes, or the heartbeat.
+    async fn wait(&mut self) {
         let port = Rc::clone(&self.port);
-        let pause = self.pause(port.clock().mono_us());
-        let beats = if self.heartbeat.is_some() { &BEATS[..] } else { &BEATS[..1] };
-        let beats = beats.iter().filter_map(|beat| pause?.checked_mul(*beat));
-        let mut timers: Vec<Timer> = beats.map(Timer::new).collect();
-        poll_fn(|cx| {
-            let waiting = port.inbox().poll_waiting(cx);
-            // All are asked, for that arms them.
-            let ended = timers.iter_mut().filter_map(|timer| match Pin::new(timer).poll(cx) {
-                Poll::Ready(_) => Some(()),
-                Poll::Pending => None,
-            });
-            if ended.count() > 0 {
-                return Poll::Ready(waiting.is_ready());
-            }
-            waiting.map(|()| false)
+        let mut timer = self.pause(port.clock().mono_us()).map(Timer::new);
+        poll_fn(|cx| match port.inbox().poll_waiting(cx) {
+            Poll::Ready(()) => Poll::Ready(()),
+            Poll::Pending => poll_timer(timer.as_mut(), cx),
         })
-        .await
+        .await;
+    }
+
+    /// Lets sockets, disk and other shards be heard: ready at once, but only by way of the kernel.
+    async fn pass(&mut self) {
+        let mut timer = self.heartbeat.map(Timer::new);
+        let mut ready = PollState::default();
+        poll_fn(|cx| match self.state.pass.poll_readable(cx, &mut ready) {
+            Poll::Ready(_) => Poll::Ready(()),
+            Poll::Pending => poll_timer(timer.as_mut(), cx),
+        })
+        .await;
     }
 
     /// How long nothing may happen before the turn looks around by itself.
@@ -362,5 +357,13 @@ impl<C: Core, W: Watch> Turn<C, W> {
             port.inbox().push(Event::Job { job: id, result });
         })
         .detach();
+    }
+}
+
+/// A timer that there may be.
+fn poll_timer(timer: Option<&mut Timer>, cx: &mut Context<'_>) -> Poll<()> {
+    match timer.map(|timer| Pin::new(timer).poll(cx)) {
+        Some(Poll::Ready(_)) => Poll::Ready(()),
+        Some(Poll::Pending) | None => Poll::Pending,
     }
 }

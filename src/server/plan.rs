@@ -32,6 +32,7 @@ use crate::io::Room;
 use crate::io::SHARD_MEMORY_LEAST;
 use crate::io::ShardListeners;
 use crate::io::Share;
+use crate::io::Watchdog;
 use crate::io::entropy;
 use crate::io::host_name;
 use crate::metadata;
@@ -178,6 +179,7 @@ pub(super) struct Assembly<'a> {
     shares: BTreeMap<StrandId, Share>,
     layout: Arc<Layout>,
     settings: Arc<Settings>,
+    watchdog: Watchdog,
 }
 
 impl<'a> Assembly<'a> {
@@ -206,7 +208,20 @@ impl<'a> Assembly<'a> {
         }
         let layout = Arc::new(layout(config, store, budget.shards, ports));
         let settings = Arc::new(settings(loaded)?);
-        Ok(Self { config, host, budget, store, connections, space, room, shares, layout, settings })
+        let watchdog = Watchdog::start().map_err(Failure::Host)?;
+        Ok(Self {
+            config,
+            host,
+            budget,
+            store,
+            connections,
+            space,
+            room,
+            shares,
+            layout,
+            settings,
+            watchdog,
+        })
     }
 
     pub(super) fn executor(
@@ -246,6 +261,7 @@ impl<'a> Assembly<'a> {
             spin: Duration::from_micros(spin),
             preempt: Duration::from_micros(u64::from(self.config.io_preempt_timer_us)),
             heartbeat: heartbeat(self.config),
+            watchdog: self.watchdog.clone(),
             control,
         }
     }

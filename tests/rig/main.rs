@@ -35,13 +35,13 @@ struct Arguments {
     #[arg(long, default_value_t = 1)]
     seed: u64,
     /// A build with `STRANDLOG_PLANT=1`: must lose something within the rounds when it acknowledges at
-    /// submission, and must be late without its heartbeat.
+    /// submission, and must lose wake-ups without its heartbeat.
     #[arg(long)]
     mutant_binary: Option<PathBuf>,
     /// How long the core is taken away, by a real-time hog, by SIGSTOP and by a quota in turn.
     #[arg(long, default_value_t = 60)]
     stall_seconds: u64,
-    /// Late tasks, and answers later than their interruption and 20 ms, fail the run; for quiet machines.
+    /// Answers later than their interruption and 20 ms fail the run; for quiet machines.
     #[arg(long)]
     gate_times: bool,
     /// One part alone.
@@ -59,9 +59,10 @@ enum Part {
     Stalls,
     /// A disk that fills.
     Full,
-    /// Power cuts on the mutant binary, which acknowledges at submission, and a core that is taken away
-    /// from it while it has no heartbeat.
+    /// Power cuts on the mutant binary, which acknowledges at submission.
     Teeth,
+    /// A core that is taken away from the mutant binary, which has no heartbeat.
+    Sick,
 }
 
 impl Arguments {
@@ -125,7 +126,7 @@ fn main() {
         stalls::healthy(&binary, length, arguments.gate_times);
         passed += 1;
     }
-    if let Some(binary) = arguments.mutant(Part::Stalls) {
+    if let Some(binary) = arguments.mutant(Part::Sick) {
         stalls::sick(binary, length);
         passed += 1;
     }
@@ -134,5 +135,5 @@ fn main() {
         passed += 1;
     }
     println!("{passed} passed, 0 failed");
-    assert!(passed > 0, "nothing was run: `--only teeth` needs `--mutant-binary`");
+    assert!(passed > 0, "nothing was run: `teeth` and `sick` need `--mutant-binary`");
 }

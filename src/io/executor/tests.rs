@@ -123,6 +123,7 @@ fn start(connections: usize, total: usize) -> Running {
         spin: Duration::ZERO,
         preempt: Duration::from_millis(20),
         heartbeat: Some(Duration::from_millis(1)),
+        watchdog: Watchdog::start().unwrap(),
         control: control.clone(),
     };
     let (sender, said) = mpsc::channel();
