@@ -145,9 +145,9 @@ settings! {
         /// How long an idle core looks for work before it sleeps, in microseconds. Cuts latency
         /// and burns the core; ignored under a CPU quota and on one CPU.
         io_spin_us: u32 = "0", "io.spin.us", 0..=10_000;
-        /// The executor's preemption timer in microseconds. Short ones cost throughput and can
-        /// lose wake-ups.
-        io_preempt_timer_us: u32 = "20000", "io.preempt.timer.us", 50..=1_000_000;
+        /// The executor's preemption timer in microseconds. Short ones cost throughput, and lose
+        /// wake-ups wherever the core is taken away for longer.
+        io_preempt_timer_us: u32 = "100000", "io.preempt.timer.us", 50..=1_000_000;
         /// The longest pause of an executor's heartbeat while anything is in flight, in
         /// milliseconds. Bounds what a lost wake-up costs.
         io_heartbeat_ms: u32 = "1", "io.heartbeat.ms", 1..=100;
