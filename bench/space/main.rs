@@ -69,6 +69,12 @@ fn main() {
     }
 }
 
+/// Bytes for each byte; of a run that was cut short, that they are many.
+fn shown(ratio: f64) -> String {
+    let hopeless = workload::HOPELESS;
+    if ratio > hopeless as f64 { format!("> {hopeless}") } else { format!("{ratio:.2}") }
+}
+
 fn row(workload: &Workload, size: &Size, fill: f64, layout: Layout, when: When) {
     let extent_bytes = workload.extent_kib << 10;
     let low_water = size.extents.div_ceil(64);
@@ -76,18 +82,18 @@ fn row(workload: &Workload, size: &Size, fill: f64, layout: Layout, when: When) 
     let mut store = Store::new(config);
     let written = workload::run(workload, &mut store, fill, size.turns);
     let user = written.user as f64;
-    let writes = (written.frames + written.relocated + written.meta) as f64 / user;
+    let writes = written.to_device() as f64 / user;
     let live = store.live_bytes() as f64;
     let reached = store.fill();
     println!(
-        "{:<38} {:<20} {:<6} {:>3.0}% {:>7.2} {:>7.2} {:>9.2} {:>7.2} {:>7.2}% {:>7.0} KiB {:>8}{}",
+        "{:<38} {:<20} {:<6} {:>3.0}% {:>7} {:>7.2} {:>9} {:>7.2} {:>7.2}% {:>7.0} KiB {:>8}{}",
         workload.name,
         layout.name(),
         format!("{when:?}").to_lowercase(),
         reached * 100.0,
-        writes,
+        shown(writes),
         written.frames as f64 / user,
-        written.relocated as f64 / user,
+        shown(written.relocated as f64 / user),
         store.used_bytes() as f64 / live,
         100.0 * store.index_bytes() as f64 / live,
         store.checkpoint_bytes() as f64 / 1024.0,

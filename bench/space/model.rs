@@ -138,6 +138,10 @@ pub(crate) struct Written {
 }
 
 impl Written {
+    pub(crate) fn to_device(self) -> u64 {
+        self.frames + self.relocated + self.meta
+    }
+
     pub(crate) fn since(self, before: Self) -> Self {
         Self {
             user: self.user - before.user,

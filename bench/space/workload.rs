@@ -189,6 +189,10 @@ impl Living {
 /// Times the capacity that is written before anything is measured: lifetimes must settle.
 const SETTLE_TURNS: u64 = 2;
 
+/// Device bytes for each byte that was to come, after which a part of a run is cut short: nobody would
+/// want such a store, and the rest would take hours.
+pub(crate) const HOPELESS: u64 = 200;
+
 /// Fills the store to `fill`, lets it settle, then writes `turns` times its capacity and returns
 /// what was written in that last part.
 pub(crate) fn run(workload: &Workload, store: &mut Store, fill: f64, turns: u64) -> Written {
@@ -227,8 +231,9 @@ struct Writer<'a> {
 impl Writer<'_> {
     fn write(&mut self, store: &mut Store, bytes: u64) {
         let end = store.written.user + bytes;
+        let hopeless = store.written.to_device() + HOPELESS * bytes;
         let mut commits = 0u64;
-        while store.written.user < end {
+        while store.written.user < end && store.written.to_device() < hopeless {
             self.commit(store);
             commits += 1;
             if commits.is_multiple_of(1024) {
