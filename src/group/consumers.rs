@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use super::classic::CONSUMER;
 use super::classic::Classic;
+use super::consumer::ClassicJoined;
 use super::consumer::ConsumerGroup;
 use super::consumer::Draft;
 use super::consumer::Match;
@@ -38,25 +39,25 @@ impl Coordinator {
         cx: &mut Context<'_>,
     ) -> Result<Heard, Refused> {
         if beat.epoch < 0 {
-            let left = self.consumer_leave(group, beat, cx);
-            self.settle(group);
-            return left;
+            return self.consumer_leave(group, beat, cx);
         }
         let mut draft = self.draft_for(group, beat.epoch == 0, cx)?;
         let fresh = self.fresh_name();
         let beaten = draft.heartbeat(beat, fresh, cx)?;
-        self.check_growth(group, &draft, cx)?;
-        let is_new = !draft.records().is_empty();
-        self.keep(group, draft, cx)?;
+        let member = &beaten.heard.member;
+        let joins = !self.is_member(group, member);
+        let kept =
+            self.check_growth(group, &draft, joins, cx).and_then(|()| self.keep(group, draft, cx));
         let session_ms = cx.cluster.group_settings(group).session_timeout_ms;
         if let Some(consumer) = self.consumer_mut(group) {
-            consumer.hear_of(&beaten.heard.member, session_ms, cx.now);
-            if let Some(revoke) = beaten.revoke {
-                consumer.set_revoke(&beaten.heard.member, revoke, cx.now);
+            // A member lives also where what it said could not be written.
+            consumer.hear_of(member, session_ms, cx.now);
+            if let (Ok(()), Some(revoke)) = (&kept, beaten.revoke) {
+                consumer.set_revoke(member, revoke, cx.now);
             }
         }
+        kept?;
         self.want(group, beaten.wanted);
-        self.settle_heard(group, &beaten.heard.member, is_new);
         Ok(beaten.heard)
     }
 
@@ -161,7 +162,8 @@ impl Coordinator {
         Err(Refused::new(Error::GroupIdNotFound, reason))
     }
 
-    /// Members are over. Where only members of the classic protocol are left, so is the group.
+    /// Members are over. Where only members of the classic protocol are left, so is the group if it
+    /// can be. How many are over at once has no bound, but what one batch holds has.
     pub(super) fn fence(
         &mut self,
         group: &Arc<str>,
@@ -176,14 +178,22 @@ impl Coordinator {
             && cx.config.migration.downgrades()
             && consumer.len() - members.len() <= cx.config.size_max;
         let mut draft = self.draft_of(group).map_err(|refused| refused.error)?;
-        if downgrades {
-            return self.downgrade(group, &draft, members, true, cx);
+        if downgrades && self.downgrade(group, &draft, members, true, cx)? {
+            return Ok(());
         }
-        draft.fence(members, cx.cluster);
-        self.keep(group, draft, cx)
+        let mut left = members.iter().peekable();
+        loop {
+            draft.fence(&mut left, cx.cluster);
+            self.keep(group, draft, cx)?;
+            if left.peek().is_none() {
+                return Ok(());
+            }
+            draft = self.draft_of(group).map_err(|refused| refused.error)?;
+        }
     }
 
-    /// The group becomes a classic one, whose members have what was the target.
+    /// The group becomes a classic one, whose members have what was the target. False: it cannot,
+    /// since what one of them says cannot be read, or all of them are more than a batch holds.
     fn downgrade(
         &mut self,
         group: &Arc<str>,
@@ -191,14 +201,19 @@ impl Coordinator {
         leaving: &BTreeSet<Arc<str>>,
         rebalances: bool,
         cx: &mut Context<'_>,
-    ) -> Result<(), Error> {
+    ) -> Result<bool, Error> {
         let (epoch, members) = draft.classic_members(leaving, cx.cluster);
-        let mut classic = Classic::of_consumers(group.clone(), epoch, members, cx.now)
-            .ok_or(Error::GroupIdNotFound)?;
+        let Some(mut classic) = Classic::of_consumers(group.clone(), epoch, members, cx.now) else {
+            return Ok(stays(group, "what a member says cannot be read"));
+        };
         let mut records = draft.records().to_vec();
         records.extend(draft.tombstones());
         records.push(classic.record());
-        append(&records, cx)?;
+        match cx.journal.append(&records) {
+            Ok(()) => {}
+            Err(JournalError::TooLarge) => return Ok(stays(group, "its members are too many")),
+            Err(JournalError::Unavailable) => return Err(Error::CoordinatorNotAvailable),
+        }
         classic.begin(cx);
         if rebalances {
             classic.rebalance(cx);
@@ -206,7 +221,7 @@ impl Coordinator {
         if let Some(found) = self.groups.get_mut(group) {
             found.kind = Kind::Classic(classic);
         }
-        Ok(())
+        Ok(true)
     }
 
     /// A member of the classic protocol joins a group that has members of the consumer protocol.
@@ -246,20 +261,16 @@ impl Coordinator {
             return Ok(Joined { member, outcome: Err(Error::MemberIdRequired) });
         }
         let joined = draft.join_classic(join, &member, cx)?;
-        self.check_growth(group, &draft, cx)?;
-        match joined.downgrade {
-            Some(rebalances) => {
-                self.downgrade(group, &draft, &BTreeSet::new(), rebalances, cx)?;
-            }
-            None => {
-                self.keep(group, draft, cx)?;
-                if let Some(consumer) = self.consumer_mut(group) {
-                    consumer.hear_of(&joined.member, join.session_timeout_ms, cx.now);
-                    consumer.expect_sync(&joined.member, join.rebalance_timeout_ms, cx.now);
-                }
-                self.want(group, joined.wanted);
+        let kept = self.keep_joined(group, draft, &joined, cx);
+        if let Some(consumer) = self.consumer_mut(group) {
+            // As with a heartbeat.
+            consumer.hear_of(&joined.member, join.session_timeout_ms, cx.now);
+            if kept.is_ok() {
+                consumer.expect_sync(&joined.member, join.rebalance_timeout_ms, cx.now);
             }
         }
+        kept?;
+        self.want(group, joined.wanted);
         let generation = JoinedGeneration {
             generation: joined.epoch,
             protocol_type: Some(CONSUMER.into()),
@@ -269,6 +280,23 @@ impl Coordinator {
             members: Vec::new(),
         };
         Ok(Joined { member: joined.member, outcome: Ok(generation) })
+    }
+
+    fn keep_joined(
+        &mut self,
+        group: &Arc<str>,
+        draft: Draft,
+        joined: &ClassicJoined,
+        cx: &mut Context<'_>,
+    ) -> Result<(), Error> {
+        let joins = !self.is_member(group, &joined.member);
+        self.check_growth(group, &draft, joins, cx)?;
+        if let Some(rebalances) = joined.downgrade
+            && self.downgrade(group, &draft, &BTreeSet::new(), rebalances, cx)?
+        {
+            return Ok(());
+        }
+        self.keep(group, draft, cx)
     }
 
     /// LeaveGroup: how each of them left.
@@ -289,11 +317,11 @@ impl Coordinator {
     pub(super) fn fence_silent(&mut self, group: &Arc<str>, cx: &mut Context<'_>) {
         let Some(consumer) = self.consumer_mut(group) else { return };
         let over = consumer.over(cx.now);
-        consumer.forget_revocations(cx.now);
-        if self.fence(group, &over, cx).is_err()
-            && let Some(consumer) = self.consumer_mut(group)
-        {
-            consumer.postpone(&over, bounds::FENCE_PAUSE_MS, cx.now);
+        let fenced = self.fence(group, &over, cx);
+        let Some(consumer) = self.consumer_mut(group) else { return };
+        match fenced {
+            Ok(()) => consumer.forget_revocations(cx.now),
+            Err(_) => consumer.postpone(bounds::FENCE_PAUSE_MS, cx.now),
         }
     }
 
@@ -309,14 +337,21 @@ impl Coordinator {
         }
     }
 
-    /// What is added must find room; what replaces something needs no more than it.
-    fn check_growth(&self, group: &Arc<str>, draft: &Draft, cx: &Context<'_>) -> Result<(), Error> {
+    /// What is added must find room; what replaces something needs no more than it. Who does not
+    /// join is to come again: clients die of what those are told that do.
+    fn check_growth(
+        &self,
+        group: &Arc<str>,
+        draft: &Draft,
+        joins: bool,
+        cx: &Context<'_>,
+    ) -> Result<(), Error> {
         let before = self.groups.get(group).map_or(0, |found| found.kind.bytes());
         let more = draft.bytes().saturating_sub(before);
-        if more > 0 && self.bytes.saturating_add(more) > cx.config.state_bytes_max {
-            return Err(Error::GroupMaxSizeReached);
+        if more == 0 || self.bytes.saturating_add(more) <= cx.config.state_bytes_max {
+            return Ok(());
         }
-        Ok(())
+        Err(if joins { Error::GroupMaxSizeReached } else { Error::CoordinatorNotAvailable })
     }
 
     fn want(&mut self, group: &Arc<str>, patterns: Option<Vec<Arc<str>>>) {
@@ -343,12 +378,20 @@ impl Coordinator {
         consumer.end_matching();
         let mut draft = consumer.draft(version);
         draft.matched(matches, version, cx);
-        let kept = self.check_growth(group, &draft, cx).and_then(|()| self.keep(group, draft, cx));
+        let kept =
+            self.check_growth(group, &draft, false, cx).and_then(|()| self.keep(group, draft, cx));
         if let Err(error) = kept {
             // A later heartbeat asks again.
             tracing::warn!(%group, ?error, "groups: what patterns stand for was not kept");
         }
         self.settle(group);
+    }
+
+    fn is_member(&self, group: &str, member: &str) -> bool {
+        match self.groups.get(group).map(|found| &found.kind) {
+            Some(Kind::Consumer(consumer)) => consumer.is_member(member),
+            _ => false,
+        }
     }
 
     pub(super) fn consumer_mut(&mut self, group: &str) -> Option<&mut ConsumerGroup> {
@@ -357,6 +400,12 @@ impl Coordinator {
             Kind::Classic(_) => None,
         }
     }
+}
+
+/// The group is not turned into a classic one.
+fn stays(group: &str, reason: &str) -> bool {
+    tracing::warn!(%group, reason, "groups: without members of its protocol, a group stays as it is");
+    false
 }
 
 fn append(records: &[Record], cx: &mut Context<'_>) -> Result<(), Error> {

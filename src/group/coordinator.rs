@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
+use super::classic;
 use super::classic::Classic;
 use super::context::Context;
 use super::expiry::Expiry;
@@ -72,11 +73,11 @@ impl Coordinator {
             Command::Sync(sync) => self.sync(ticket, group, sync, cx),
             Command::Heartbeat(who) => {
                 let heard = self.heartbeat(group, &who, cx);
-                return cx.answer(ticket, Answer::Heartbeat(heard));
+                cx.answer(ticket, Answer::Heartbeat(heard));
             }
             Command::ConsumerHeartbeat(beat) => {
                 let heard = self.consumer_heartbeat(group, &beat, cx);
-                return cx.answer(ticket, Answer::ConsumerHeartbeat(heard));
+                cx.answer(ticket, Answer::ConsumerHeartbeat(heard));
             }
             Command::Leave(members) => {
                 let left = match self.groups.get_mut(group).map(|found| &mut found.kind) {
@@ -119,8 +120,8 @@ impl Coordinator {
     }
 
     fn join(&mut self, ticket: Ticket, group: &Arc<str>, join: Join, cx: &mut Context<'_>) {
-        if let Err(error) = self.check_join(&join, cx.config) {
-            return super::classic::refuse_join(ticket, join.member, error, cx);
+        if let Err(error) = self.check_join(group, &join, cx.config) {
+            return classic::refuse_join(ticket, join.member, error, cx);
         }
         let known = self.groups.get(group).map(|found| &found.kind);
         let ended = match known {
@@ -134,13 +135,13 @@ impl Coordinator {
         if let Some(mut records) = ended {
             if !join.member.is_empty() {
                 let error = Error::UnknownMemberId;
-                return super::classic::refuse_join(ticket, join.member, error, cx);
+                return classic::refuse_join(ticket, join.member, error, cx);
             }
             let classic = Classic::new(group.clone(), cx.now);
             records.push(classic.record());
             if cx.journal.append(&records).is_err() {
                 let error = Error::CoordinatorNotAvailable;
-                return super::classic::refuse_join(ticket, Arc::default(), error, cx);
+                return classic::refuse_join(ticket, Arc::default(), error, cx);
             }
             self.ensure(group, cx.now).kind = Kind::Classic(classic);
         }
@@ -171,17 +172,12 @@ impl Coordinator {
     ) -> Result<(), Error> {
         match self.groups.get_mut(group).map(|found| &mut found.kind) {
             None => Err(Error::UnknownMemberId),
-            // Its deadlines only move away, so that the timer may stay.
             Some(Kind::Classic(classic)) => classic.heartbeat(who, cx.now),
-            Some(Kind::Consumer(consumer)) => {
-                let heard = consumer.heartbeat_classic(who, cx);
-                self.settle_heard(group, &who.member, false);
-                heard
-            }
+            Some(Kind::Consumer(consumer)) => consumer.heartbeat_classic(who, cx),
         }
     }
 
-    fn check_join(&self, join: &Join, config: &Config) -> Result<(), Error> {
+    fn check_join(&self, group: &str, join: &Join, config: &Config) -> Result<(), Error> {
         let timeouts = config.session_timeout_ms_min..=config.session_timeout_ms_max;
         if !timeouts.contains(&join.session_timeout_ms) {
             return Err(Error::InvalidSessionTimeout);
@@ -193,11 +189,22 @@ impl Coordinator {
         if join.protocols.len() > bounds::PROTOCOLS_MAX {
             return Err(Error::InconsistentGroupProtocol);
         }
-        let offered: usize = join.protocols.iter().map(|offer| offer.metadata.len()).sum();
-        if self.bytes.saturating_add(offered) > config.state_bytes_max {
-            return Err(Error::GroupMaxSizeReached);
+        let offered = classic::offered_bytes(&join.protocols);
+        let has_room = |more: usize| self.bytes.saturating_add(more) <= config.state_bytes_max;
+        let before = match self.groups.get(group).map(|found| &found.kind) {
+            // It looks for room itself.
+            Some(kind @ Kind::Consumer(_)) if !kind.is_empty() => return Ok(()),
+            Some(Kind::Classic(classic)) => classic.offered_bytes(&join.member),
+            _ => None,
+        };
+        match before {
+            None if !has_room(offered) => Err(Error::GroupMaxSizeReached),
+            // A client would die of that, and this one is a member.
+            Some(before) if offered > before && !has_room(offered - before) => {
+                Err(Error::CoordinatorNotAvailable)
+            }
+            _ => Ok(()),
         }
-        Ok(())
     }
 
     /// An id for a member that has none: what it calls itself, and 122 bits that differ.
@@ -220,7 +227,8 @@ impl Coordinator {
         uuid::Builder::from_random_bytes(random).into_uuid()
     }
 
-    /// Sets the group's timer and counts its bytes after it may have changed.
+    /// Sets the group's timer and counts its bytes after it may have changed; costs the same
+    /// whatever the group's size.
     pub(super) fn settle(&mut self, group: &Arc<str>) {
         let Some(found) = self.groups.get_mut(group) else { return };
         let bytes = bounds::GROUP_BYTES + group.len() + found.kind.bytes() + found.offsets.bytes();
@@ -237,19 +245,6 @@ impl Coordinator {
             self.timers.insert((due_us, group.clone()));
         }
         found.wake_us = due_us;
-    }
-
-    /// As [`Coordinator::settle`], after nothing but one member of a consumer group was heard of,
-    /// unless the group `has_changed`: a timer may be early, and most heartbeats leave it alone.
-    pub(super) fn settle_heard(&mut self, group: &Arc<str>, member: &str, has_changed: bool) {
-        let Some(found) = self.groups.get(group) else { return };
-        let due_us = match &found.kind {
-            Kind::Consumer(consumer) => consumer.due_us(member),
-            Kind::Classic(_) => None,
-        };
-        if has_changed || found.wake_us.is_none() || due_us < found.wake_us {
-            self.settle(group);
-        }
     }
 
     /// The group is there, with nothing in it where it was not.

@@ -41,7 +41,7 @@ impl Kind {
         }
     }
 
-    /// When something is due at the earliest, in `Now::mono_us`.
+    /// Nothing is due before, in `Now::mono_us`.
     pub(super) fn deadline_us(&self) -> Option<u64> {
         match self {
             Self::Classic(classic) => classic.deadline_us(),

@@ -1,6 +1,7 @@
 //! Stories over the pure machine, and what no story can say.
 
 mod consumers;
+mod over;
 mod story;
 mod world;
 
@@ -243,6 +244,28 @@ fn what_a_coordinator_keeps_is_bounded() {
     assert_eq!(story.line(&join), ["a join: GroupMaxSizeReached"]);
 }
 
+#[test]
+fn a_full_coordinator_keeps_its_members() {
+    let mut story = Story::new(Config { state_bytes_max: 2_500, ..Config::default() });
+    let offered = "x".repeat(1_000);
+    story.play(
+        "a member that may not say more may join again",
+        &format!(
+            "a join range/{offered} v3
+             after 3s
+             > a in 1 by range, a leads [a]
+             b join range/{offered} v3
+             > b join: GroupMaxSizeReached
+             a join range/{offered}{offered} v3
+             > a join: CoordinatorNotAvailable
+             a join range/{offered}
+             > a in 1 by range, a leads [a]
+             a sync 1 a:x
+             > a has x"
+        ),
+    );
+}
+
 /// The state that records tell of.
 fn told(records: &[Record]) -> Vec<Record> {
     let story = Story::new(Config::default());
@@ -367,7 +390,8 @@ fn what_a_consumer_group_keeps_is_bounded() {
     assert_eq!(story.line("m0 beat 2"), ["m0 at 2"]);
     let long = "x".repeat(6_000);
     let racked = format!("m0 beat 2 rack={long}");
-    assert_eq!(story.line(&racked), ["m0 GroupMaxSizeReached"]);
+    assert_eq!(story.line(&racked), ["m0 CoordinatorNotAvailable"]);
+    assert_eq!(story.line("m0 beat 2"), ["m0 at 2"]);
     assert_eq!(story.line("m0 leaves"), ["m0 at -1"]);
 }
 

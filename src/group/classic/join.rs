@@ -81,6 +81,7 @@ impl Classic {
         } else if join.instance.is_none() && join.must_know_id {
             let until_us = after(cx.now, join.session_timeout_ms);
             self.pending.insert(fresh.clone(), until_us);
+            self.early_us = self.early_us.min(until_us);
             refuse(ticket, fresh, Error::MemberIdRequired, cx);
         } else {
             self.add(ticket, fresh, join, cx);
@@ -209,8 +210,8 @@ impl Classic {
     ) -> JoinedGeneration {
         if let Some(member) = self.members.get_mut(id) {
             member.is_new = false;
-            member.expires_us = after(cx.now, member.session_timeout_ms);
         }
+        self.hear_of(id, cx.now);
         let generation = self.current_generation();
         if !join.may_skip_assignment {
             let leader = before.leader.clone().unwrap_or_default();

@@ -19,6 +19,7 @@ use crate::group::Error;
 use crate::group::GroupValue;
 use crate::group::JoinedMember;
 use crate::group::Presence;
+use crate::group::Protocol;
 use crate::group::Record;
 use crate::group::State;
 use crate::group::context::Context;
@@ -59,6 +60,10 @@ pub(super) struct Classic {
     join_timer: Option<JoinTimer>,
     /// When members that did not sync are given up, in `Now::mono_us`.
     sync_us: Option<u64>,
+    /// No member is over before, nor an id that was handed out, in `Now::mono_us`. Who is heard of
+    /// leaves it alone, so that it costs nothing for each other member; it is made exact when it
+    /// has come.
+    early_us: u64,
 }
 
 /// The end of a join phase.
@@ -82,6 +87,11 @@ pub(super) fn after(now: Now, ms: i32) -> u64 {
     now.mono_us.saturating_add(u64::from(ms.max(0).unsigned_abs()) * 1_000)
 }
 
+/// Bytes of what a member says of itself.
+pub(super) fn offered_bytes(offered: &[Protocol]) -> usize {
+    offered.iter().map(|protocol| protocol.metadata.len()).sum()
+}
+
 impl Classic {
     pub(super) fn new(id: Arc<str>, now: Now) -> Self {
         Self {
@@ -103,6 +113,7 @@ impl Classic {
             subscribed: None,
             join_timer: None,
             sync_us: None,
+            early_us: u64::MAX,
         }
     }
 
@@ -131,6 +142,7 @@ impl Classic {
         for member in self.members.values_mut() {
             member.expires_us = after(cx.now, member.session_timeout_ms);
         }
+        self.early_us = self.earliest_us();
         if self.members.len() > cx.config.size_max {
             self.prepare_rebalance(cx);
         }
@@ -184,6 +196,11 @@ impl Classic {
         self.bytes
     }
 
+    /// Bytes of what the member offered; `None`: there is no such member.
+    pub(super) fn offered_bytes(&self, member: &str) -> Option<usize> {
+        self.members.get(member).map(|member| offered_bytes(&member.protocols))
+    }
+
     /// Nobody is in it, nor on the way to it.
     pub(super) fn is_deserted(&self) -> bool {
         self.state == State::Empty && self.pending.is_empty()
@@ -203,12 +220,16 @@ impl Classic {
         self.subscribed.is_some()
     }
 
-    /// When something is due at the earliest, in `Now::mono_us`.
+    /// Nothing is due before, in `Now::mono_us`.
     pub(super) fn deadline_us(&self) -> Option<u64> {
-        let members = self.members.values().map(|member| member.expires_us);
-        let pending = self.pending.values().copied();
         let timers = self.join_timer.map(|timer| timer.at_us).into_iter().chain(self.sync_us);
-        members.chain(pending).chain(timers).min().filter(|&at_us| at_us < u64::MAX)
+        timers.chain([self.early_us]).min().filter(|&at_us| at_us < u64::MAX)
+    }
+
+    /// When a member is over, or an id that was handed out, at the earliest, in `Now::mono_us`.
+    pub(super) fn earliest_us(&self) -> u64 {
+        let members = self.members.values().map(|member| member.expires_us);
+        members.chain(self.pending.values().copied()).min().unwrap_or(u64::MAX)
     }
 
     fn enter(&mut self, state: State, now: Now) {
@@ -229,6 +250,7 @@ impl Classic {
         }
         self.joining += usize::from(member.joining.is_some());
         self.bytes += member.bytes();
+        self.early_us = self.early_us.min(member.expires_us);
         self.pending.remove(&member.id);
         self.members.insert(member.id.clone(), member);
     }
@@ -343,6 +365,7 @@ impl Classic {
     fn hear_of(&mut self, member: &str, now: Now) {
         if let Some(member) = self.members.get_mut(member) {
             member.expires_us = after(now, member.session_timeout_ms);
+            self.early_us = self.early_us.min(member.expires_us);
         }
     }
 

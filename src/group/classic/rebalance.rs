@@ -152,6 +152,7 @@ impl Classic {
             }
         }
         self.joining = 0;
+        self.early_us = self.earliest_us();
     }
 
     /// Each member votes for what it prefers of what all speak; the most votes win, and of as many
@@ -190,6 +191,7 @@ impl Classic {
         for id in silent {
             self.expire(&id, cx);
         }
+        self.early_us = self.earliest_us();
     }
 
     /// The member was not heard of in time.

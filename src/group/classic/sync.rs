@@ -110,6 +110,7 @@ impl Classic {
                 cx.answer(ticket, Answer::Synced(Ok(synced)));
             }
         }
+        self.early_us = self.earliest_us();
     }
 
     /// There will be no assignment of this generation.
@@ -122,6 +123,7 @@ impl Classic {
                 cx.answer(ticket, Answer::Synced(Err(error)));
             }
         }
+        self.early_us = self.earliest_us();
     }
 
     /// Members that did not ask for their assignment in time are given up.

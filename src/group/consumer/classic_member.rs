@@ -176,7 +176,7 @@ impl ConsumerGroup {
         }
         let (session_ms, rebalance_ms) =
             (classic.session_timeout_ms, member.about.rebalance_timeout_ms);
-        if self.facts.target_epoch.epoch > member.current.epoch
+        if self.facts.next_target_epoch(cx) > member.current.epoch
             && member.current.state != MemberState::Revoking
         {
             self.expect_join(&sync.who.member, rebalance_ms, cx.now);
@@ -202,7 +202,8 @@ impl ConsumerGroup {
         let (session_ms, rebalance_ms) =
             (classic.session_timeout_ms, member.about.rebalance_timeout_ms);
         let current = &member.current;
-        let must_join = current.epoch < self.facts.target_epoch.epoch
+        // The others may all speak this protocol too: then no target is made but by a join.
+        let must_join = current.epoch < self.facts.next_target_epoch(cx)
             || current.state == MemberState::Revoking
             || (current.state == MemberState::Waiting && !self.waits_for_others(&who.member));
         self.hear_of(&who.member, session_ms, cx.now);

@@ -1,6 +1,5 @@
 //! Members leave, or are given up (rules 56, 61).
 
-use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use super::Draft;
@@ -9,7 +8,9 @@ use super::heartbeat::unknown_instance;
 use crate::group::AWAY;
 use crate::group::Cluster;
 use crate::group::Leaving;
+use crate::group::Record;
 use crate::group::Refused;
+use crate::group::bounds;
 
 impl Draft {
     /// The member that wants to leave.
@@ -50,19 +51,24 @@ impl Draft {
         self.write_current(id, Arc::new(current));
     }
 
-    /// They are members no more.
-    pub(in crate::group) fn fence(&mut self, members: &BTreeSet<Arc<str>>, cluster: &dyn Cluster) {
-        let mut patterns = BTreeSet::new();
-        for id in members {
-            if let Some(member) = self.member(id) {
-                patterns.extend(member.about.pattern().cloned());
-            }
+    /// They are members no more: as many of `members` as one batch is for.
+    pub(in crate::group) fn fence<'a>(
+        &mut self,
+        members: &mut impl Iterator<Item = &'a Arc<str>>,
+        cluster: &dyn Cluster,
+    ) {
+        let mut room = bounds::BATCH_BYTES;
+        while room > 0
+            && let Some(id) = members.next()
+        {
+            let written = self.records.len();
+            let pattern = self.member(id).and_then(|member| member.about.pattern()).cloned();
             self.remove_member(id);
-        }
-        for pattern in patterns {
-            if self.facts.readers(&pattern) == 0 {
+            if let Some(pattern) = pattern.filter(|pattern| self.facts.readers(pattern) == 0) {
                 self.write_pattern(&pattern, None);
             }
+            let bytes: usize = self.records[written..].iter().map(Record::bytes).sum();
+            room = room.saturating_sub(bytes);
         }
         self.bump(true, cluster);
     }

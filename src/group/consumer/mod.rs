@@ -24,10 +24,12 @@ use crate::group::Cluster;
 use crate::group::ConsumerDescription;
 use crate::group::MemberState;
 use crate::group::NamedPartitions;
+use crate::group::Record;
 use crate::group::classic::after;
 use crate::group::context::Context;
 
 pub use assignor::Assignor;
+pub(super) use classic_member::ClassicJoined;
 pub(super) use classic_member::Stale;
 pub(super) use draft::Draft;
 pub(super) use facts::Facts;
@@ -43,6 +45,9 @@ use reconcile::Step;
 pub(super) struct ConsumerGroup {
     facts: Facts,
     clocks: BTreeMap<Arc<str>, Clock>,
+    /// No member is over before, in `Now::mono_us`. Who is heard of leaves it alone, so that it costs
+    /// nothing for each other member; it is made exact when it has come.
+    early_us: u64,
     is_stale: bool,
     is_matching: bool,
 }
@@ -70,11 +75,23 @@ impl Clock {
         let others = [revoke, self.join_us, self.sync_us].into_iter().flatten();
         others.fold(self.silent_us, u64::min)
     }
+
+    /// What is over at `now_us` is so only at `to_us`.
+    fn postpone(&mut self, now_us: u64, to_us: u64) {
+        let revoke = self.revoke.as_mut().map(|(at_us, _)| at_us);
+        let others = [revoke, self.join_us.as_mut(), self.sync_us.as_mut()];
+        for at_us in others.into_iter().flatten().chain([&mut self.silent_us]) {
+            if *at_us <= now_us {
+                *at_us = to_us;
+            }
+        }
+    }
 }
 
 impl ConsumerGroup {
     pub(super) fn new(facts: Facts) -> Self {
-        Self { facts, clocks: BTreeMap::new(), is_stale: true, is_matching: false }
+        let clocks = BTreeMap::new();
+        Self { facts, clocks, early_us: u64::MAX, is_stale: true, is_matching: false }
     }
 
     /// A group of which nothing was written.
@@ -106,8 +123,12 @@ impl ConsumerGroup {
         self.facts = draft.facts;
         self.is_stale = draft.is_stale;
         self.is_matching = draft.is_matching;
-        if !draft.records.is_empty() {
-            self.clocks.retain(|id, _| self.facts.members.contains_key(id));
+        for record in &draft.records {
+            if let Record::Member { member, value: None, .. } = record
+                && !self.is_member(member)
+            {
+                self.clocks.remove(member);
+            }
         }
     }
 
@@ -122,40 +143,50 @@ impl ConsumerGroup {
             }
             self.clocks.insert(id.clone(), clock);
         }
+        self.early_us = self.earliest_us();
     }
 
-    fn clock(&mut self, member: &Arc<str>, now: Now) -> &mut Clock {
-        self.clocks.entry(member.clone()).or_insert_with(|| Clock::silent_at(now.mono_us))
+    fn set_clock(&mut self, member: &Arc<str>, now: Now, set: impl FnOnce(&mut Clock)) {
+        let unheard = || Clock::silent_at(now.mono_us);
+        let clock = self.clocks.entry(member.clone()).or_insert_with(unheard);
+        set(clock);
+        self.early_us = self.early_us.min(clock.due_us());
     }
 
-    /// The member lives.
+    /// The member lives, if it is one.
     pub(super) fn hear_of(&mut self, member: &Arc<str>, session_ms: i32, now: Now) {
-        self.clock(member, now).silent_us = after(now, session_ms);
+        if self.is_member(member) {
+            self.set_clock(member, now, |clock| clock.silent_us = after(now, session_ms));
+        }
     }
 
     pub(super) fn set_revoke(&mut self, member: &Arc<str>, revoke: Revoke, now: Now) {
         let epoch = self.facts.members.get(member).map_or(0, |member| member.current.epoch);
-        self.clock(member, now).revoke = match revoke {
+        let revoke = match revoke {
             Revoke::Within(ms) => Some((after(now, ms), epoch)),
             Revoke::Done => None,
         };
+        self.set_clock(member, now, |clock| clock.revoke = revoke);
     }
 
     /// A member of the classic protocol has joined, and shall ask for its assignment.
     pub(super) fn expect_sync(&mut self, member: &Arc<str>, within_ms: i32, now: Now) {
-        let clock = self.clock(member, now);
-        clock.join_us = None;
-        clock.sync_us = Some(after(now, within_ms));
+        self.set_clock(member, now, |clock| {
+            clock.join_us = None;
+            clock.sync_us = Some(after(now, within_ms));
+        });
     }
 
     /// It has asked for its assignment.
     pub(super) fn synced(&mut self, member: &Arc<str>, now: Now) {
-        self.clock(member, now).sync_us = None;
+        self.set_clock(member, now, |clock| clock.sync_us = None);
     }
 
     /// It shall join again; the time for that began when it was first told.
     pub(super) fn expect_join(&mut self, member: &Arc<str>, within_ms: i32, now: Now) {
-        self.clock(member, now).join_us.get_or_insert_with(|| after(now, within_ms));
+        self.set_clock(member, now, |clock| {
+            clock.join_us.get_or_insert_with(|| after(now, within_ms));
+        });
     }
 
     /// Members of the classic protocol, who came with a classic group: as if they had been heard of.
@@ -165,16 +196,17 @@ impl ConsumerGroup {
             Some((id.clone(), Clock::silent_at(after(now, classic.session_timeout_ms))))
         };
         self.clocks.extend(self.facts.members.iter().filter_map(classic));
+        self.early_us = self.earliest_us();
     }
 
-    /// When something is due at the earliest, in `Now::mono_us`.
+    /// Nothing is due before, in `Now::mono_us`.
     pub(super) fn deadline_us(&self) -> Option<u64> {
-        self.clocks.values().map(Clock::due_us).min()
+        Some(self.early_us).filter(|&at_us| at_us < u64::MAX)
     }
 
-    /// As [`ConsumerGroup::deadline_us`], of one member.
-    pub(super) fn due_us(&self, member: &str) -> Option<u64> {
-        self.clocks.get(member).map(Clock::due_us)
+    /// When a member is over at the earliest, in `Now::mono_us`.
+    pub(super) fn earliest_us(&self) -> u64 {
+        self.clocks.values().map(Clock::due_us).min().unwrap_or(u64::MAX)
     }
 
     /// Members whose time is over.
@@ -191,18 +223,20 @@ impl ConsumerGroup {
         due.filter(is_over).map(|(id, _)| id.clone()).collect()
     }
 
-    /// Times that mean nothing any more.
+    /// Members that were over are gone: times of others that have come mean nothing any more.
     pub(super) fn forget_revocations(&mut self, now: Now) {
         for clock in self.clocks.values_mut() {
             clock.revoke = clock.revoke.filter(|(at_us, _)| *at_us > now.mono_us);
         }
+        self.early_us = self.earliest_us();
     }
 
     /// That members are over could not be written: it is tried again.
-    pub(super) fn postpone(&mut self, members: &BTreeSet<Arc<str>>, ms: i32, now: Now) {
-        for member in members {
-            self.clocks.insert(member.clone(), Clock::silent_at(after(now, ms)));
+    pub(super) fn postpone(&mut self, ms: i32, now: Now) {
+        for clock in self.clocks.values_mut() {
+            clock.postpone(now.mono_us, after(now, ms));
         }
+        self.early_us = self.earliest_us();
     }
 
     /// Topics were made, grew, or are gone.
@@ -234,6 +268,10 @@ impl ConsumerGroup {
         let first = left.next();
         first.is_some_and(|(_, member)| member.is_classic())
             && left.all(|(_, member)| member.is_classic())
+    }
+
+    pub(super) fn is_member(&self, member: &str) -> bool {
+        self.facts.members.contains_key(member)
     }
 
     pub(super) fn len(&self) -> usize {

@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use super::Assignor;
 use super::Draft;
+use super::Facts;
 use super::assignor::Subscriber;
 use super::assignor::assign;
 use crate::base::TopicId;
@@ -18,16 +19,8 @@ use crate::group::context::Context;
 impl Draft {
     /// Makes the target anew where it is older than the group, and the last one old enough.
     pub(super) fn retarget(&mut self, cx: &Context<'_>) {
-        let epoch = self.facts.epoch.epoch;
-        let last = self.facts.target_epoch;
-        if last.epoch >= epoch {
-            return;
-        }
-        let settings = cx.cluster.group_settings(&self.facts.group);
-        let age_ms = cx.now.wall_ms.saturating_sub(last.made_ms);
-        // One of the future was made before the clock was set back: nobody knows its age.
-        let is_young = (0..i64::from(settings.assignment_interval_ms)).contains(&age_ms);
-        if is_young && last.made_ms != 0 {
+        let epoch = self.facts.next_target_epoch(cx);
+        if epoch <= self.facts.target_epoch.epoch {
             return;
         }
         for (member, target) in self.assign(cx) {
@@ -77,6 +70,22 @@ impl Draft {
             |assignor: &&Assignor| most.is_some() && votes.get(assignor).copied() == most;
         let first = config.assignors.first();
         config.assignors.iter().find(by_votes).or(first).copied().unwrap_or(Assignor::Uniform)
+    }
+}
+
+impl Facts {
+    /// The epoch of the target that whoever takes a step is taken towards: the group's, as long as
+    /// the last target is not too young for another.
+    pub(super) fn next_target_epoch(&self, cx: &Context<'_>) -> i32 {
+        let last = self.target_epoch;
+        if last.epoch >= self.epoch.epoch {
+            return last.epoch;
+        }
+        let settings = cx.cluster.group_settings(&self.group);
+        let age_ms = cx.now.wall_ms.saturating_sub(last.made_ms);
+        // One of the future was made before the clock was set back: nobody knows its age.
+        let is_young = (0..i64::from(settings.assignment_interval_ms)).contains(&age_ms);
+        if is_young && last.made_ms != 0 { last.epoch } else { self.epoch.epoch }
     }
 }
 

@@ -37,18 +37,25 @@ use crate::group::Sync;
 use crate::group::Ticket;
 use crate::group::TopicPartitions;
 use crate::group::embedded::Assignment;
+use crate::group::kind::Kind;
 
 /// Everything that was written, and whether more is taken.
 #[derive(Debug, Default)]
 pub(super) struct Paper {
     pub(super) records: Vec<Record>,
     pub(super) is_full: bool,
+    /// Largest batch that is taken; `None`: any.
+    pub(super) bytes_max: Option<usize>,
 }
 
 impl Journal for Paper {
     fn append(&mut self, records: &[Record]) -> Result<(), JournalError> {
         if self.is_full {
             return Err(JournalError::Unavailable);
+        }
+        let bytes: usize = records.iter().map(Record::bytes).sum();
+        if self.bytes_max.is_some_and(|most| bytes > most) {
+            return Err(JournalError::TooLarge);
         }
         self.records.extend_from_slice(records);
         Ok(())
@@ -106,7 +113,20 @@ impl Story {
             answers: &mut answers,
         };
         act(&mut self.coordinator, &mut cx);
+        self.check_timers();
         answers
+    }
+
+    /// The coordinator wants to be woken before anybody is over.
+    fn check_timers(&self) {
+        for (group, found) in &self.coordinator.groups {
+            let earliest_us = match &found.kind {
+                Kind::Classic(classic) => classic.earliest_us(),
+                Kind::Consumer(consumer) => consumer.earliest_us(),
+            };
+            let wake_us = found.wake_us.unwrap_or(u64::MAX);
+            assert!(wake_us <= earliest_us, "{group} is woken too late");
+        }
     }
 
     /// A topic has so many partitions from now on; `None`: it is gone.
@@ -267,8 +287,12 @@ pub(super) fn millis(time: &str) -> u64 {
     number.parse::<u64>().expect("a number") * factor
 }
 
-/// What a consumer says of itself: its topics, and in version 1 what it has.
+/// What a consumer says of itself: its topics, and in version 1 what it has. `?` is nothing that
+/// can be read.
 fn subscription(topics: &str, has: Option<&str>) -> Bytes {
+    if topics == "?" {
+        return Bytes::from_static(b"?");
+    }
     let topics: Vec<_> = topics.split('+').filter(|topic| !topic.is_empty()).collect();
     let mut bytes = vec![0, u8::from(has.is_some())];
     bytes.extend((topics.len() as i32).to_be_bytes());
