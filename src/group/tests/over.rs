@@ -222,10 +222,10 @@ fn what_a_member_does_looks_at_no_other_member() {
          after 10s
          b beat 0 reads=t has=
          > b at 3:
-         after 10s
-         a beat 2
-         > a at 2: t-0";
-    let consumers_then = "a commit 2 t-0:1 v9
+         after 10s";
+    let consumers_then = "a beat 2
+         > a at 2: t-0
+         a commit 2 t-0:1 v9
          > a ok
          c join range/t v3 session=60s
          > c in 4 by range, nobody leads []
@@ -238,10 +238,10 @@ fn what_a_member_does_looks_at_no_other_member() {
          > a in 1 by range, a leads [a]
          a sync 1 a:x
          > a has x
-         after 10s
-         a heartbeat 1
-         > a ok";
-    let classic_then = "a commit 1 t-0:1
+         after 10s";
+    let classic_then = "a heartbeat 1
+         > a ok
+         a commit 1 t-0:1
          > a ok
          b join range/t session=60s
          > b join: MemberIdRequired
@@ -250,9 +250,47 @@ fn what_a_member_does_looks_at_no_other_member() {
     for (before, then) in [(consumers, consumers_then), (classic, classic_then)] {
         let mut story = Story::new(Config::default());
         story.play("before", before);
-        // When `a` would have been over. To know who is to be over first takes a look at them all.
+        // When `a` is over unless it is heard of. To know who is to be over first takes a look at them
+        // all, when that has come.
         let early = story.coordinator.next_deadline();
         story.play("steps of one member each", then);
         assert_eq!(story.coordinator.next_deadline(), early);
     }
+}
+
+#[test]
+fn who_was_excused_for_waiting_is_expected_to_live_again() {
+    Story::new(Config::default()).play(
+        "a short session beside a long one",
+        "a join range/t v3 session=60s
+         b join range/t v3 session=10s
+         after 6s
+         > a in 1 by range, a leads [a,b]
+         > b in 1 by range, a leads []
+         # it waits for the leader
+         b sync 1
+         after 20s
+         a sync 1 a:x b:y
+         > a has x
+         > b has y
+         # it waits for the others
+         b join range/t+u
+         after 20s
+         b heartbeat 1
+         > b RebalanceInProgress
+         after 20s
+         a join range/t session=60s
+         > a in 2 by range, a leads [a,b]
+         > b in 2 by range, a leads []
+         b sync 2
+         after 20s
+         a join range/t+u session=60s
+         > b sync: RebalanceInProgress
+         b join range/t
+         > a in 3 by range, a leads [a,b]
+         > b in 3 by range, a leads []
+         after 10s
+         b heartbeat 3
+         > b UnknownMemberId",
+    );
 }
