@@ -10,18 +10,21 @@ pub const CLIENT_ID_BYTES_MAX: usize = 1_024;
 /// Protocols that a member may offer.
 pub const PROTOCOLS_MAX: usize = 1_024;
 
-/// Longest regular expression that a member may subscribe by, in bytes.
-pub const PATTERN_BYTES_MAX: usize = 16 << 10;
+/// Longest regular expression that a member may subscribe by, in bytes: its heartbeat compiles it.
+pub const PATTERN_BYTES_MAX: usize = 1 << 10;
 
 /// Different regular expressions in one group.
 pub const PATTERNS_MAX: usize = 256;
 
 /// Bytes that a regular expression may take up when it is compiled.
-pub const PATTERN_COMPILED_BYTES_MAX: usize = 256 << 10;
+pub const PATTERN_COMPILED_BYTES_MAX: usize = 64 << 10;
+
+/// Bytes of names that a regular expression is matched against before others have their turn.
+pub const MATCH_BYTES: usize = 4 << 10;
 
 /// How long what regular expressions stand for is not looked for again, in milliseconds (Kafka's
 /// `REGEX_BATCH_REFRESH_MIN_INTERVAL_MS`).
-pub const MATCH_PAUSE_MS: i64 = 10_000;
+pub const MATCH_PAUSE_MS: i32 = 10_000;
 
 /// A member that is over and could not be written off is tried again after this, in milliseconds.
 pub const FENCE_PAUSE_MS: i32 = 500;

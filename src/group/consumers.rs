@@ -375,7 +375,7 @@ impl Coordinator {
         cx: &mut Context<'_>,
     ) {
         let Some(consumer) = self.consumer_mut(group) else { return };
-        consumer.end_matching();
+        consumer.end_search(cx.now);
         let mut draft = consumer.draft(version);
         draft.matched(matches, version, cx);
         let kept =

@@ -63,7 +63,7 @@ pub use config::Config;
 pub use config::Migration;
 pub use consumer::Assignor;
 pub use consumer::Match;
-pub use consumer::match_patterns;
+pub use consumer::PatternSearch;
 pub use context::Context;
 pub use coordinator::Coordinator;
 pub use coordinator::refusal;

@@ -1,12 +1,9 @@
 //! Work over 50 µs that is done off-core, by the port's blocking pool: pure functions of their input.
 
-use std::sync::Arc;
-
 use bytes::Bytes;
 
 use crate::base::Offset;
-use crate::group::Match;
-use crate::group::match_patterns;
+use crate::group::PatternSearch;
 use crate::metadata::Image;
 use crate::record::Batch;
 use crate::record::Codec;
@@ -29,8 +26,8 @@ pub enum Job {
     Open { batch: Bytes, rules: Box<Rules>, bytes_max: usize },
     /// Find the first record at or after `timestamp` and at or above offset `from`.
     FindRecord { batch: Bytes, timestamp: i64, from: Offset, bytes_max: usize },
-    /// Find the topics that regular expressions of a group stand for.
-    MatchPatterns { image: Box<Image>, patterns: Vec<Arc<str>> },
+    /// Find topics that regular expressions of a group stand for: a piece of the search.
+    MatchPatterns { image: Box<Image>, search: Box<PatternSearch> },
 }
 
 /// What came of it.
@@ -39,7 +36,10 @@ pub enum JobResult {
     Opened(Result<Opened, Refusal>),
     /// Offset and timestamp; `None`: there is no such record, or the batch cannot be opened.
     FoundRecord(Option<(Offset, i64)>),
-    Matched(Vec<Match>),
+    Matched {
+        image: Box<Image>,
+        search: Box<PatternSearch>,
+    },
 }
 
 impl Job {
@@ -51,9 +51,10 @@ impl Job {
             Self::FindRecord { batch, timestamp, from, bytes_max } => {
                 JobResult::FoundRecord(find_record(&batch, timestamp, from, bytes_max))
             }
-            Self::MatchPatterns { image, patterns } => {
-                let names: Vec<_> = image.topics().map(|topic| topic.name.clone()).collect();
-                JobResult::Matched(match_patterns(&patterns, names.iter()))
+            Self::MatchPatterns { image, mut search } => {
+                let from = search.begins_at();
+                search.go_on(image.state().topics_from(&from).map(|topic| &topic.name));
+                JobResult::Matched { image, search }
             }
         }
     }

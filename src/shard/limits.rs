@@ -79,6 +79,10 @@ pub const SEARCH_US: u64 = 30_000_000;
 /// [`ShardConfig::opened_bytes_max`](super::ShardConfig::opened_bytes_max) twice.
 pub const JOBS_MAX: usize = 1;
 
+/// Jobs that clients wait for and that go before one piece of a search for what patterns stand for,
+/// where both wait.
+pub const JOBS_PER_PIECE: usize = 8;
+
 /// Bytes of batches that were compressed anew and wait for the disk. Beyond it no further batch is
 /// opened: what comes of a small one may be large.
 pub const REBUILT_BYTES_MAX: usize = 4 << 20;

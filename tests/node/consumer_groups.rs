@@ -289,6 +289,26 @@ fn a_pattern_finds_topics_off_core_and_later_ones_too() {
 }
 
 #[test]
+fn a_pattern_that_many_names_are_matched_against_takes_several_jobs() {
+    let mut node = node();
+    for number in 0..60 {
+        node.create_topic(&format!("{number}-{}", "n".repeat(200)), 1, &[]);
+    }
+    let mut client = node.connect(0);
+    let request = ConsumerGroupHeartbeatRequest {
+        subscribed_topic_names: None,
+        subscribed_topic_regex: Some("[0-9]{2}-n+".to_owned()),
+        ..joins("g", "a")
+    };
+    let before = node.jobs;
+    assert_eq!(given(&beat(&mut node, &mut client, &request)), Some(vec![]));
+    assert_eq!(node.jobs - before, (60 * 200) / group::bounds::MATCH_BYTES + 1);
+    let found = beat(&mut node, &mut client, &lives("g", "a", 1));
+    let topics = found.assignment.expect("news").topic_partitions;
+    assert_eq!(topics.len(), 50);
+}
+
+#[test]
 fn heartbeats_are_refused_by_their_form_as_kafka_refuses_them() {
     let mut node = node();
     let mut client = node.connect(0);

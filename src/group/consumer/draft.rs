@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use super::Facts;
 use super::Member;
+use super::patterns::SearchState;
 use crate::group::Cluster;
 use crate::group::CurrentValue;
 use crate::group::EpochValue;
@@ -21,8 +22,7 @@ pub(in crate::group) struct Draft {
     pub(super) records: Vec<Record>,
     /// The group's topics may have changed since they were hashed.
     pub(super) is_stale: bool,
-    /// What its patterns stand for is being found out.
-    pub(super) is_matching: bool,
+    pub(super) search: SearchState,
     /// The metadata's when topics were last made.
     pub(super) topics_version: i64,
 }
@@ -35,7 +35,7 @@ impl Draft {
         topics_version: i64,
     ) -> Self {
         let facts = Facts::new(group);
-        Self { facts, records, is_stale: true, is_matching: false, topics_version }
+        Self { facts, records, is_stale: true, search: SearchState::Never, topics_version }
     }
 
     pub(in crate::group) fn records(&self) -> &[Record] {

@@ -25,6 +25,7 @@ use crate::group::ConsumerDescription;
 use crate::group::MemberState;
 use crate::group::NamedPartitions;
 use crate::group::Record;
+use crate::group::bounds;
 use crate::group::classic::after;
 use crate::group::context::Context;
 
@@ -38,7 +39,8 @@ pub(super) use heartbeat::Revoke;
 pub(super) use migration::Adopted;
 pub(super) use migration::Returned;
 pub use patterns::Match;
-pub use patterns::match_patterns;
+pub use patterns::PatternSearch;
+use patterns::SearchState;
 use reconcile::Step;
 
 #[derive(Clone, Debug)]
@@ -49,7 +51,7 @@ pub(super) struct ConsumerGroup {
     /// nothing for each other member; it is made exact when it has come.
     early_us: u64,
     is_stale: bool,
-    is_matching: bool,
+    search: SearchState,
 }
 
 /// When a member is over, in `Now::mono_us`.
@@ -91,7 +93,7 @@ impl Clock {
 impl ConsumerGroup {
     pub(super) fn new(facts: Facts) -> Self {
         let clocks = BTreeMap::new();
-        Self { facts, clocks, early_us: u64::MAX, is_stale: true, is_matching: false }
+        Self { facts, clocks, early_us: u64::MAX, is_stale: true, search: SearchState::Never }
     }
 
     /// A group of which nothing was written.
@@ -113,7 +115,7 @@ impl ConsumerGroup {
             facts: self.facts.clone(),
             records: Vec::new(),
             is_stale: self.is_stale,
-            is_matching: self.is_matching,
+            search: self.search,
             topics_version,
         }
     }
@@ -122,7 +124,7 @@ impl ConsumerGroup {
     pub(super) fn keep(&mut self, draft: Draft) {
         self.facts = draft.facts;
         self.is_stale = draft.is_stale;
-        self.is_matching = draft.is_matching;
+        self.search = draft.search;
         for record in &draft.records {
             if let Record::Member { member, value: None, .. } = record
                 && !self.is_member(member)
@@ -244,9 +246,9 @@ impl ConsumerGroup {
         self.is_stale |= topics.iter().any(|topic| self.facts.is_subscribed_to(topic));
     }
 
-    /// What patterns stand for is not being found out any more.
-    pub(super) fn end_matching(&mut self) {
-        self.is_matching = false;
+    /// What patterns stand for was found out, and is not sought again at once, kept or not.
+    pub(super) fn end_search(&mut self, now: Now) {
+        self.search = SearchState::PausedUntil(after(now, bounds::MATCH_PAUSE_MS));
     }
 
     pub(super) fn is_empty(&self) -> bool {

@@ -18,7 +18,7 @@ use crate::group::ConsumerHeartbeat;
 use crate::group::Heard;
 use crate::group::LEAVE;
 use crate::group::NamedPartitions;
-use crate::group::match_patterns;
+use crate::group::PatternSearch;
 
 impl Story {
     pub(super) fn beat(&self, who: &str, verb: &str, arguments: &[&str]) -> ConsumerHeartbeat {
@@ -58,8 +58,12 @@ impl Story {
     pub(super) fn match_wanted(&mut self) {
         for (group, patterns) in self.coordinator.take_wanted() {
             let names = self.world.names();
-            let matches = match_patterns(&patterns, names.iter());
-            let version = self.world.version();
+            let mut search = PatternSearch::new(patterns);
+            while !search.is_over() {
+                let begin = search.begins_at();
+                search.go_on(names.iter().filter(|name| **name >= begin));
+            }
+            let (matches, version) = (search.into_matches(), self.world.version());
             self.with(|coordinator, cx| coordinator.on_matched(&group, &matches, version, cx));
         }
     }

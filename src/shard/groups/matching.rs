@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::cluster::settings;
 use crate::base::Now;
 use crate::base::PartitionId;
-use crate::group::Match;
+use crate::group::PatternSearch;
 use crate::metadata::Change;
 use crate::metadata::Image;
 use crate::shard::Job;
@@ -21,8 +21,8 @@ pub(in crate::shard) struct Matching {
 }
 
 impl Shard {
-    /// Has the patterns of groups matched that a coordinator wants to know of. Each group waits for
-    /// one job at most.
+    /// Has the patterns of groups matched that a coordinator wants to know of. Each group has one
+    /// search at most, and that one piece.
     pub(super) fn match_patterns(
         &mut self,
         partition: PartitionId,
@@ -31,20 +31,27 @@ impl Shard {
         let Some(image) = &self.image else { return };
         for (group, patterns) in wanted {
             let matching = Matching { partition, group, version: image.index() };
-            let job = Job::MatchPatterns { image: Box::new(image.clone()), patterns };
+            let search = Box::new(PatternSearch::new(patterns));
+            let job = Job::MatchPatterns { image: Box::new(image.clone()), search };
             self.owner.push_matching(matching, job);
         }
     }
 
+    /// A piece of a search is done: it goes on behind those that wait, or is over.
     pub(in crate::shard) fn on_matched(
         &mut self,
         now: Now,
-        matching: &Matching,
-        matches: &[Match],
+        matching: Matching,
+        image: Box<Image>,
+        search: Box<PatternSearch>,
     ) {
+        if !search.is_over() {
+            return self.owner.push_matching(matching, Job::MatchPatterns { image, search });
+        }
         let Matching { partition, group, version } = matching;
-        self.drive(now, *partition, |coordinator, cx| {
-            coordinator.on_matched(group, matches, *version, cx);
+        let matches = search.into_matches();
+        self.drive(now, partition, |coordinator, cx| {
+            coordinator.on_matched(&group, &matches, version, cx);
         });
     }
 
