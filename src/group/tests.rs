@@ -482,3 +482,36 @@ fn ids_differ_and_begin_with_what_the_member_calls_itself() {
         assert!(seen.insert(id));
     }
 }
+
+#[test]
+fn topics_are_hashed_when_they_or_the_subscriptions_change_and_not_for_each_member() {
+    let mut story = Story::new(Config::default());
+    let mut hashes = |script: &str| {
+        let before = story.world.hashes.get();
+        story.play("hashes", script);
+        story.world.hashes.get() - before
+    };
+    let first = "topic t 2
+                 a beat 0 reads=t has=
+                 > a at 2: t-0 t-1";
+    assert_eq!(hashes(first), 1);
+    let others = "b beat 0 reads=t has=
+                  > b at 2:
+                  c beat 0 reads=t has=
+                  > c at 2:
+                  b leaves
+                  > b at -1";
+    assert_eq!(hashes(others), 0);
+    assert_eq!(hashes("c beat 2 reads=t+uu\n > c at 2"), 1);
+    assert_eq!(hashes("d beat 0 reads=t has=\n > d at 2:\n c leaves\n > c at -1"), 1);
+    let grown = "topic t 3
+                 after 1s
+                 a beat 2
+                 > a at 9";
+    assert_eq!(hashes(grown), 1);
+    let story = story.paper.records.iter().rev().find_map(|record| match record {
+        Record::Epoch { value, .. } => *value,
+        _ => None,
+    });
+    assert_ne!(story.expect("it was written").topics_hash, 0);
+}

@@ -100,11 +100,15 @@ impl Draft {
 
     /// The next epoch, where something changed or the topics are not what they were.
     pub(super) fn bump(&mut self, changed: bool, cluster: &dyn Cluster) {
-        let topics_hash = super::hash::of_topics(self.facts.subscribed(), cluster);
+        let topics_hash = match self.is_stale || self.facts.has_other_topics {
+            true => super::hash::of_topics(self.facts.subscribed(), cluster),
+            false => self.facts.epoch.topics_hash,
+        };
         if changed || topics_hash != self.facts.epoch.topics_hash {
             self.write_epoch(self.facts.epoch.epoch.saturating_add(1), topics_hash);
         }
         self.is_stale = false;
+        self.facts.has_other_topics = false;
         if self.facts.has_topics {
             self.write(Record::Topics { group: self.group(), is_kept: false });
         }

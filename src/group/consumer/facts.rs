@@ -38,6 +38,8 @@ pub(in crate::group) struct Facts {
     owners: OrdMap<(TopicId, i32), Arc<str>>,
     /// How often each topic is subscribed to, by name or by what a pattern stands for.
     subscribed: OrdMap<Arc<str>, usize>,
+    /// Others are subscribed to than when they were last hashed.
+    pub(super) has_other_topics: bool,
     /// How many members each pattern has.
     readers: OrdMap<Arc<str>, usize>,
     bytes: usize,
@@ -84,6 +86,7 @@ impl Facts {
             statics: OrdMap::new(),
             owners: OrdMap::new(),
             subscribed: OrdMap::new(),
+            has_other_topics: false,
             readers: OrdMap::new(),
             bytes: 0,
         }
@@ -155,7 +158,7 @@ impl Facts {
     fn forget_about(&mut self, id: &Arc<str>, about: &Arc<MemberAbout>) {
         self.bytes -= self.about_bytes(id, about);
         for topic in about.topics.iter() {
-            lower(&mut self.subscribed, topic);
+            self.has_other_topics |= lower(&mut self.subscribed, topic);
         }
         if let Some(pattern) = about.pattern() {
             lower(&mut self.readers, pattern);
@@ -170,10 +173,10 @@ impl Facts {
     fn note_about(&mut self, id: &Arc<str>, about: &Arc<MemberAbout>) {
         self.bytes += self.about_bytes(id, about);
         for topic in about.topics.iter() {
-            *self.subscribed.entry(topic.clone()).or_default() += 1;
+            self.has_other_topics |= raise(&mut self.subscribed, topic);
         }
         if let Some(pattern) = about.pattern() {
-            *self.readers.entry(pattern.clone()).or_default() += 1;
+            raise(&mut self.readers, pattern);
         }
         if let Some(instance) = &about.instance {
             self.statics.insert(instance.clone(), id.clone());
@@ -212,10 +215,10 @@ impl Facts {
             None => self.patterns.remove(pattern),
         };
         for topic in before.iter().flat_map(|before| &before.topics) {
-            lower(&mut self.subscribed, topic);
+            self.has_other_topics |= lower(&mut self.subscribed, topic);
         }
         for topic in value.iter().flat_map(|value| &value.topics) {
-            *self.subscribed.entry(topic.clone()).or_default() += 1;
+            self.has_other_topics |= raise(&mut self.subscribed, topic);
         }
         let bytes = |value: &Arc<PatternValue>| self.pattern_bytes(pattern, value);
         let (less, more) = (before.as_ref().map_or(0, bytes), value.map_or(0, bytes));
@@ -298,13 +301,22 @@ impl Facts {
     }
 }
 
-fn lower(counts: &mut OrdMap<Arc<str>, usize>, name: &Arc<str>) {
-    if let Some(count) = counts.get_mut(name) {
-        *count -= 1;
-        if *count == 0 {
-            counts.remove(name);
-        }
+/// True: it is the first.
+fn raise(counts: &mut OrdMap<Arc<str>, usize>, name: &Arc<str>) -> bool {
+    let count = counts.entry(name.clone()).or_default();
+    *count += 1;
+    *count == 1
+}
+
+/// True: it was the last.
+fn lower(counts: &mut OrdMap<Arc<str>, usize>, name: &Arc<str>) -> bool {
+    let Some(count) = counts.get_mut(name) else { return false };
+    *count -= 1;
+    let is_gone = *count == 0;
+    if is_gone {
+        counts.remove(name);
     }
+    is_gone
 }
 
 /// Everything that a member has or has not given up.
