@@ -125,6 +125,8 @@ fn sync_group_and_heartbeat() {
                 group_id: group.to_owned(),
                 generation_id,
                 member_id: member.to_owned(),
+                protocol_type: (version >= 5).then(|| "own".to_owned()),
+                protocol_name: (version >= 5).then(|| "p".to_owned()),
                 ..SyncGroupRequest::default()
             };
             let answer = client.call(&mut node, version, &request);
