@@ -26,6 +26,9 @@ use strandlog::strand::StrandConfig;
 use strandlog::strand::StrandIdentity;
 use strandlog::strand::Token;
 
+/// What is due so soon is the next slice of something long.
+const SOON_US: u64 = 200;
+
 /// Turns that are told.
 const LONGEST: usize = 5;
 
@@ -46,9 +49,12 @@ pub(crate) fn print(partitions: u64, rounds: u64, batch: &Bytes) {
                 bench.strand.move_start(PartitionId(partition), to).expect("room for a command");
             }
         }
-        // Checkpoints, index files and sweeps have their time.
+        // Checkpoints, index files and sweeps have their time, slice by slice.
         for _ in 0..200 {
             bench.pass(10_000);
+            while bench.strand.next_deadline().is_some_and(|at| at <= bench.now.mono_us + SOON_US) {
+                bench.pass(SOON_US);
+            }
         }
     }
     let turns = bench.turns.len();

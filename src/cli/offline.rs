@@ -57,6 +57,9 @@ impl Offline {
             extent_bytes: place.extent_bytes,
             extents_max: EXTENTS_MAX,
             frame_bytes_max: (1 << 20).min(place.extent_bytes / 2) / 4096 * 4096,
+            // Nobody waits meanwhile.
+            capture_rows: 1 << 20,
+            sweep_runs: 1 << 20,
             ..StrandConfig::default()
         };
         let strand = Strand::new(config, identity);

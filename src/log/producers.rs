@@ -1,7 +1,9 @@
 //! Idempotent producers of one partition: what each appended last, and whether an append fits
 //! (rules 16 to 23; `ProducerStateManager`, `ProducerAppendInfo`).
 
-use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use imbl::OrdMap;
 
 use crate::base::Offset;
 use crate::strand::Append;
@@ -125,15 +127,16 @@ pub enum Verdict {
     },
 }
 
-/// Producers by id.
+/// Producers by id. A clone costs the same however many there are: a checkpoint reads it while the
+/// log goes on.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct Producers {
-    by_id: BTreeMap<i64, Box<Producer>>,
+    by_id: OrdMap<i64, Arc<Producer>>,
 }
 
 impl Producers {
     pub(super) fn from_entries(entries: Vec<(i64, Producer)>) -> Self {
-        Self { by_id: entries.into_iter().map(|(id, state)| (id, Box::new(state))).collect() }
+        Self { by_id: entries.into_iter().map(|(id, state)| (id, Arc::new(state))).collect() }
     }
 
     /// Kafka's decision on a client's append, at wall time `now_ms` with
@@ -177,13 +180,13 @@ impl Producers {
             last_offset_delta: append.last_offset_delta,
             timestamp: append.max_timestamp,
         };
-        match self.by_id.get_mut(&append.producer_id) {
+        match self.by_id.get_mut(&append.producer_id).map(Arc::make_mut) {
             Some(state) if state.epoch == append.producer_epoch => {
                 state.retain(batch);
                 state.appended_ms = state.appended_ms.max(append.appended_ms);
             }
             Some(state) => {
-                **state = Producer::new(
+                *state = Producer::new(
                     append.producer_epoch,
                     batch.last_sequence,
                     append.appended_ms,
@@ -197,7 +200,7 @@ impl Producers {
                     append.appended_ms,
                     &[batch],
                 );
-                self.by_id.insert(append.producer_id, Box::new(state));
+                self.by_id.insert(append.producer_id, Arc::new(state));
                 self.bound();
             }
         }
@@ -209,7 +212,7 @@ impl Producers {
             return;
         }
         let mut ages: Vec<(i64, i64)> =
-            self.by_id.iter().map(|(&id, state)| (state.appended_ms, id)).collect();
+            self.iter().map(|(id, state)| (state.appended_ms, id)).collect();
         ages.sort_unstable();
         for &(_, id) in ages.iter().take(PRODUCERS_MAX / 8) {
             self.by_id.remove(&id);
@@ -217,11 +220,22 @@ impl Producers {
     }
 
     pub(super) fn truncate(&mut self, to: Offset) {
-        self.by_id.retain(|_, state| state.truncate(to));
+        for id in self.ids_of(|state| state.batches().iter().any(|batch| batch.end() > to)) {
+            let state = self.by_id.get_mut(&id).map(Arc::make_mut);
+            if state.is_some_and(|state| !state.truncate(to)) {
+                self.by_id.remove(&id);
+            }
+        }
     }
 
     pub(super) fn forget(&mut self, before_ms: i64) {
-        self.by_id.retain(|_, state| state.appended_ms >= before_ms);
+        for id in self.ids_of(|state| state.appended_ms < before_ms) {
+            self.by_id.remove(&id);
+        }
+    }
+
+    fn ids_of(&self, wanted: impl Fn(&Producer) -> bool) -> Vec<i64> {
+        self.iter().filter(|(_, state)| wanted(state)).map(|(id, _)| id).collect()
     }
 
     pub(super) fn remove(&mut self, producer_id: i64) {
@@ -243,6 +257,11 @@ impl Producers {
     /// By producer id, ascending.
     pub fn iter(&self) -> impl Iterator<Item = (i64, &Producer)> {
         self.by_id.iter().map(|(&id, state)| (id, &**state))
+    }
+
+    /// By producer id, ascending, from this one on.
+    pub fn iter_from(&self, first: i64) -> impl Iterator<Item = (i64, &Producer)> {
+        self.by_id.range(first..).map(|(&id, state)| (id, &**state))
     }
 }
 

@@ -1,16 +1,14 @@
 //! When the strand's state is saved, and when a slot counts (R10, R12, R13).
 //!
-//! 1. The state is captured as it is, entries in flight included. `from` is the lowest sequence
-//!    that a later entry can have, `needs` the highest that is inside.
+//! 1. The state is gathered (`capturing`), entries in flight included. Every entry that is missing
+//!    has the sequence `from` or a higher one, none that is inside has a higher one than `needs`.
 //! 2. Nothing is written before `needs` is durable: a valid slot proves everything up to it.
 //! 3. The slot that is older, or does not count, is grown if need be, written, read back and
 //!    compared. Only then it counts, and what it names may be relied on.
 
 use crate::base::Mutant;
 use crate::base::Now;
-use crate::base::PAGE;
 use crate::base::Pool;
-use crate::log::Log;
 use crate::strand::Damage;
 use crate::strand::DamageReport;
 use crate::strand::Fatal;
@@ -23,19 +21,12 @@ use crate::strand::Outcome;
 use crate::strand::Output;
 use crate::strand::Slot;
 use crate::strand::StrandConfig;
-use crate::strand::checkpoint::Checkpoint;
-use crate::strand::checkpoint::CheckpointHead;
-use crate::strand::checkpoint::ExtentRecord;
-use crate::strand::checkpoint::ExtentState;
-use crate::strand::checkpoint::encode_slot;
-use crate::strand::extents::Extent;
-use crate::strand::extents::Life;
+use crate::strand::capturing::Capture;
+use crate::strand::checkpoint::EncodedSlot;
+use crate::strand::checkpoint::PIECE_BYTES;
 use crate::strand::machine::Phase;
 use crate::strand::machine::Strand;
 use crate::strand::ops::Purpose;
-
-/// A slot is written and read back in pieces of this size.
-const PIECE_BYTES: usize = 1 << 20;
 
 /// A slot file is at least this many times as long as what was last written into it.
 const SLOT_HEADROOM: usize = 2;
@@ -66,7 +57,7 @@ pub(super) struct SlotFacts {
 #[derive(Debug)]
 struct Writing {
     slot: Slot,
-    bytes: Vec<u8>,
+    content: EncodedSlot,
     facts: SlotFacts,
     needs: u64,
     step: Step,
@@ -97,11 +88,12 @@ pub(super) struct Checkpoints {
     interval_bytes: u64,
     interval_us: u64,
     slots: [SlotState; 2],
-    generation: u64,
+    pub(super) generation: u64,
     /// Bytes of frames since the last capture.
     bytes_since: u64,
     /// When the first frame since the last capture became durable.
     first_since: Option<u64>,
+    capturing: Option<Capture>,
     writing: Option<Writing>,
     /// Asked for by pressure for space, by an index file, or by shutdown.
     is_wanted: bool,
@@ -118,6 +110,7 @@ impl Checkpoints {
             generation: 0,
             bytes_since: 0,
             first_since: None,
+            capturing: None,
             writing: None,
             is_wanted: false,
             failures: 0,
@@ -169,18 +162,46 @@ impl Checkpoints {
 
     /// Whether a slot names the index file.
     pub(super) fn names(&self, index: IndexId) -> bool {
-        let mut facts = self.slots.iter().filter_map(|slot| slot.valid.as_ref());
-        let writing = self.writing.iter().any(|writing| writing.facts.indexes.contains(&index));
-        writing || facts.any(|facts| facts.indexes.contains(&index))
+        let valid = self.slots.iter().filter_map(|slot| slot.valid.as_ref());
+        let writing = self.writing.iter().map(|writing| &writing.facts);
+        let capturing = self.capturing.iter().map(|capture| &capture.facts);
+        valid.chain(writing).chain(capturing).any(|facts| facts.indexes.contains(&index))
     }
 
     pub(super) fn want(&mut self) {
         self.is_wanted = true;
     }
 
+    /// A checkpoint is on its way.
+    fn is_busy(&self) -> bool {
+        self.capturing.is_some() || self.writing.is_some()
+    }
+
+    /// The state is gathered from here on: what comes later is for the next checkpoint.
+    pub(super) fn begin(&mut self, capture: Capture) {
+        self.bytes_since = 0;
+        self.first_since = None;
+        self.is_wanted = false;
+        self.capturing = Some(capture);
+    }
+
+    pub(super) fn take_capture(&mut self) -> Option<Capture> {
+        self.capturing.take()
+    }
+
+    pub(super) fn go_on_with(&mut self, capture: Capture) {
+        self.capturing = Some(capture);
+    }
+
+    /// The state is gathered.
+    pub(super) fn captured(&mut self, facts: SlotFacts, content: EncodedSlot, needs: u64) {
+        let slot = self.next_slot();
+        self.writing = Some(Writing { slot, content, facts, needs, step: Step::Waiting });
+    }
+
     /// Everything up to here is in a slot that counts, and nothing more is asked for.
     pub(super) fn is_settled(&self) -> bool {
-        self.writing.is_none() && !self.is_wanted && self.bytes_since == 0 && self.has_slot()
+        !self.is_busy() && !self.is_wanted && self.bytes_since == 0 && self.has_slot()
     }
 
     fn is_due(&self, now: Now) -> bool {
@@ -196,7 +217,7 @@ impl Checkpoints {
 
     /// When a capture is due by itself.
     fn deadline(&self) -> Option<u64> {
-        if self.writing.is_some() { None } else { self.interval_deadline() }
+        if self.is_busy() { None } else { self.interval_deadline() }
     }
 
     /// The slot that is written next: one that does not count, or else the older one.
@@ -220,8 +241,10 @@ impl Strand {
         let is_time =
             if self.is_running() { !self.files_are_paused() } else { self.commit.is_idle() }
                 && !self.wants_partitions();
-        if self.checkpoints.writing.is_none() && is_time && self.checkpoints.is_due(now) {
-            self.capture(now);
+        if self.checkpoints.capturing.is_some() {
+            self.capture_slice(now);
+        } else if !self.checkpoints.is_busy() && is_time && self.checkpoints.is_due(now) {
+            self.begin_capture(now);
         }
         let Some(writing) = &self.checkpoints.writing else { return };
         match writing.step {
@@ -236,6 +259,11 @@ impl Strand {
         }
     }
 
+    /// When the next slice of a checkpoint's state is gathered.
+    pub(super) fn capture_deadline(&self) -> Option<u64> {
+        self.checkpoints.capturing.as_ref().map(|capture| capture.due_us)
+    }
+
     /// When a checkpoint is due by itself.
     pub(super) fn checkpoint_deadline(&self) -> Option<u64> {
         let waits = self.wants_partitions() || self.files_are_paused();
@@ -245,49 +273,19 @@ impl Strand {
     /// A shutdown before the damage that the start found was settled: the next start settles it,
     /// and what this one committed is replayed then.
     pub(super) fn leaves_damage(&self) -> bool {
-        self.wants_partitions() && self.checkpoints.writing.is_none()
+        self.wants_partitions() && !self.checkpoints.is_busy()
     }
 
     /// The first checkpoint of a strand is captured before anything is admitted: with an entry
     /// inside it would wait for that entry, and the entry for an extent, and no extent is made
-    /// before a slot counts.
+    /// before a slot counts. All of it at once, for nobody is served yet.
     pub(super) fn capture_first(&mut self, now: Now) {
-        if !self.checkpoints.has_slot() && self.checkpoints.writing.is_none() {
-            self.capture(now);
+        if !self.checkpoints.has_slot() && !self.checkpoints.is_busy() {
+            self.begin_capture(now);
+            while self.checkpoints.capturing.is_some() {
+                self.capture_slice(now);
+            }
         }
-    }
-
-    fn capture(&mut self, now: Now) {
-        self.checkpoints.generation += 1;
-        let indexes: Vec<IndexId> = self.indexes.keys().copied().collect();
-        let facts = SlotFacts {
-            generation: self.checkpoints.generation,
-            from: self.commit.next_sequence(),
-            indexes,
-        };
-        let needs = self.commit.newest_sequence();
-        let head = CheckpointHead {
-            generation: facts.generation,
-            manifest: self.identity.manifest,
-            from: facts.from,
-            needs,
-            start: self.start,
-            next_use: self.extents.highest_use() + 1,
-            next_index: self.next_index,
-            wall_ms: now.wall_ms,
-            extents: self.extents.iter().filter_map(record).collect(),
-            indexes: self.indexes.values().cloned().collect(),
-            truncations: self.space.truncations().to_vec(),
-        };
-        let logs = self.logs.iter().map(|(partition, log)| (*partition, Log::image(log))).collect();
-        let checkpoint = Checkpoint { head, logs };
-        let bytes = encode_slot(&self.identity.key, self.identity.strand, &checkpoint);
-        let checkpoints = &mut self.checkpoints;
-        let slot = checkpoints.next_slot();
-        checkpoints.bytes_since = 0;
-        checkpoints.first_since = None;
-        checkpoints.is_wanted = false;
-        checkpoints.writing = Some(Writing { slot, bytes, facts, needs, step: Step::Waiting });
     }
 
     fn grow_slot(&mut self, out: &mut Output) {
@@ -297,19 +295,19 @@ impl Strand {
             Slot::A => self.checkpoints.slots[0].file_bytes,
             Slot::B => self.checkpoints.slots[1].file_bytes,
         };
-        if file_bytes >= writing.bytes.len() as u64 {
+        if file_bytes >= writing.content.len() as u64 {
             writing.step = Step::Write { at: 0 };
             return;
         }
         writing.step = Step::Growing;
-        let bytes = (writing.bytes.len() * SLOT_HEADROOM) as u64;
+        let bytes = (writing.content.len() * SLOT_HEADROOM) as u64;
         self.ops.issue(Purpose::Checkpoint, Op::GrowSlot { slot, bytes }, out);
     }
 
     fn write_piece(&mut self, pool: &mut dyn Pool, out: &mut Output) {
         let Some(writing) = &mut self.checkpoints.writing else { return };
         let Step::Write { at } = writing.step else { return };
-        let piece = piece(&writing.bytes, at);
+        let piece = writing.content.piece(at);
         let Some(mut memory) = pool.take(piece.len()) else { return };
         memory.bytes_mut().copy_from_slice(piece);
         writing.step = Step::Written { at };
@@ -326,14 +324,14 @@ impl Strand {
         let writing = writing.expect("an op of a checkpoint belongs to the one on its way");
         match (writing.step, outcome) {
             (Step::Growing, Outcome::Grown) => {
-                let (slot, bytes) = (writing.slot, writing.bytes.len() * SLOT_HEADROOM);
+                let (slot, bytes) = (writing.slot, writing.content.len() * SLOT_HEADROOM);
                 writing.step = Step::Write { at: 0 };
                 self.checkpoints.slot_mut(slot).file_bytes = bytes as u64;
             }
             (Step::Growing, Outcome::Failed(IoFailure::Full)) => self.put_checkpoint_off(now, out),
             (Step::Written { at }, Outcome::Written) => self.on_piece_written(at, out),
             (Step::ReadBack { at }, Outcome::Read(block))
-                if block.bytes() == piece(&writing.bytes, at) =>
+                if block.bytes() == writing.content.piece(at) =>
             {
                 self.on_read_back(at, out);
             }
@@ -365,7 +363,7 @@ impl Strand {
     fn on_piece_written(&mut self, at: usize, out: &mut Output) {
         let Some(writing) = &mut self.checkpoints.writing else { return };
         let next = at + PIECE_BYTES;
-        if next < writing.bytes.len() {
+        if next < writing.content.len() {
             writing.step = Step::Write { at: next };
         } else if Mutant::SlotNotValidated.is_on() {
             self.slot_counts(out);
@@ -377,7 +375,7 @@ impl Strand {
     fn read_back(&mut self, at: usize, out: &mut Output) {
         let Some(writing) = &mut self.checkpoints.writing else { return };
         writing.step = Step::ReadBack { at };
-        let bytes = piece(&writing.bytes, at).len() as u32;
+        let bytes = writing.content.piece(at).len() as u32;
         let op = Op::Read { file: File::Slot(writing.slot), position: at as u64, bytes };
         self.ops.issue(Purpose::Checkpoint, op, out);
     }
@@ -418,7 +416,7 @@ impl Strand {
     fn on_read_back(&mut self, at: usize, out: &mut Output) {
         let Some(writing) = &mut self.checkpoints.writing else { return };
         let next = at + PIECE_BYTES;
-        if next < writing.bytes.len() { self.read_back(next, out) } else { self.slot_counts(out) }
+        if next < writing.content.len() { self.read_back(next, out) } else { self.slot_counts(out) }
     }
 
     fn slot_counts(&mut self, out: &mut Output) {
@@ -435,29 +433,3 @@ impl Strand {
         }
     }
 }
-
-fn piece(bytes: &[u8], at: usize) -> &[u8] {
-    &bytes[at..bytes.len().min(at + PIECE_BYTES)]
-}
-
-fn record((extent, known): (crate::strand::ExtentId, &Extent)) -> Option<ExtentRecord> {
-    let (state, killer) = match known.life {
-        Life::Preparing | Life::Removing => return None,
-        Life::Ready => (ExtentState::Free, 0),
-        Life::Fenced => (ExtentState::Fenced, 0),
-        Life::Open => (ExtentState::Open, 0),
-        Life::Sealed => (ExtentState::Sealed, 0),
-        Life::Dead { killer, .. } => (ExtentState::Dead, killer),
-    };
-    Some(ExtentRecord {
-        extent,
-        use_number: known.use_number,
-        state,
-        first_sequence: known.first_sequence,
-        last_sequence: known.last_sequence,
-        killer,
-        index: known.index,
-    })
-}
-
-const _: () = assert!(PIECE_BYTES.is_multiple_of(PAGE), "pieces are whole pages");

@@ -51,6 +51,8 @@ pub struct StrandConfig {
     pub index_runs_max: usize,
     /// Runs in memory that the search for what died looks at in one turn.
     pub sweep_runs: usize,
+    /// Partitions and producers that one turn takes into a checkpoint.
+    pub capture_rows: usize,
     /// Bytes per second that evacuation may copy while producers are served (R17).
     pub evacuation_bytes_per_second: u64,
     /// Memory that windows and read-ahead of cold reads may hold (R20).
@@ -77,6 +79,7 @@ impl Default for StrandConfig {
             index_extents: 16,
             index_runs_max: 64 << 10,
             sweep_runs: 512,
+            capture_rows: 64,
             evacuation_bytes_per_second: 32 << 20,
             read_ahead_bytes: 16 << 20,
             index_cache_bytes: 8 << 20,
@@ -100,6 +103,7 @@ impl StrandConfig {
             index_extents: 4,
             index_runs_max: 256,
             sweep_runs: 64,
+            capture_rows: 8,
             evacuation_bytes_per_second: 1 << 20,
             read_ahead_bytes: 64 << 10,
             index_cache_bytes: 64 << 10,
@@ -117,6 +121,7 @@ impl StrandConfig {
         assert!(self.frame_bytes_max <= self.extent_bytes / 2, "a frame fits an extent");
         let in_flight = 1..=IN_FLIGHT_LIMIT;
         assert!(in_flight.contains(&self.in_flight_max), "one frame can be in flight, 16 at most");
+        assert!(self.sweep_runs > 0 && self.capture_rows > 0, "a slice gets on");
         assert!(self.extents_max >= 4, "R16 reserves two extents beside the one that is written");
     }
 }

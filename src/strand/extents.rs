@@ -69,8 +69,8 @@ pub(super) struct Live {
 
 impl Live {
     pub(super) fn add(&mut self, more: Self) {
-        self.bytes += more.bytes;
-        self.batches += more.batches;
+        self.bytes = self.bytes.saturating_add(more.bytes);
+        self.batches = self.batches.saturating_add(more.batches);
     }
 }
 

@@ -287,7 +287,7 @@ pub(crate) fn store() -> Store {
     }
     let uses: Vec<Use> =
         [1, 2].map(|number| Use { number, extent: ExtentId(number as u32) }).to_vec();
-    let mut file = vec![0; index_bytes(&runs)];
+    let mut file = vec![0; index_bytes(&uses, &runs)];
     encode_index(&KEY, STRAND, IndexId(1), &uses, &runs, &mut file);
     let index = IndexRecord { index: IndexId(1), uses, bytes: file.len() as u64 };
     store.files.insert(File::Index(IndexId(1)), file);

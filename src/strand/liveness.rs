@@ -5,37 +5,24 @@ use std::collections::BTreeMap;
 
 use crate::base::Now;
 use crate::base::Offset;
-use crate::base::PAGE;
 use crate::base::PartitionId;
-use crate::strand::Damage;
-use crate::strand::DamageReport;
-use crate::strand::File;
-use crate::strand::IndexHead;
 use crate::strand::IndexId;
-use crate::strand::IndexSummary;
-use crate::strand::Notice;
-use crate::strand::Op;
-use crate::strand::Outcome;
 use crate::strand::Output;
 use crate::strand::extents::Extent;
 use crate::strand::extents::Life;
 use crate::strand::extents::Live;
+use crate::strand::machine::SLICE_PAUSE_US;
 use crate::strand::machine::Strand;
-use crate::strand::ops::Purpose;
+use crate::strand::summaries::FileSweep;
 
 /// Between two sweeps while space is plenty.
 const SWEEP_INTERVAL_US: u64 = 1_000_000;
-
-/// Between two slices of a sweep over memory.
-const SLICE_PAUSE_US: u64 = 100;
 
 /// A sweep over memory, slice by slice, and then over all index files.
 #[derive(Debug, Default)]
 pub(super) struct Liveness {
     memory: Option<MemorySweep>,
-    /// Index files that are still to be read, newest last.
-    todo: Vec<IndexId>,
-    reading: Option<Reading>,
+    pub(super) files: FileSweep,
     last_us: u64,
 }
 
@@ -51,21 +38,14 @@ struct MemorySweep {
     due_us: u64,
 }
 
-#[derive(Debug)]
-struct Reading {
-    index: IndexId,
-    /// `None`: the head is being read.
-    head: Option<IndexHead>,
-}
-
 impl Liveness {
     /// Whether the index file is being read.
     pub(super) fn holds(&self, index: IndexId) -> bool {
-        self.reading.as_ref().is_some_and(|reading| reading.index == index)
+        self.files.holds(index)
     }
 
     pub(super) fn is_running(&self) -> bool {
-        self.memory.is_some() || self.reading.is_some() || !self.todo.is_empty()
+        self.memory.is_some() || self.files.is_running()
     }
 }
 
@@ -76,6 +56,7 @@ impl Strand {
             self.sweep_slice(now, memory, out);
             return;
         }
+        self.sum_up(now, out);
         let is_time = self.is_short_of_space()
             || now.mono_us >= self.liveness.last_us.saturating_add(SWEEP_INTERVAL_US);
         if !self.space.has_changed || self.liveness.is_running() || !is_time {
@@ -91,6 +72,9 @@ impl Strand {
     pub(super) fn sweep_deadline(&self) -> Option<u64> {
         if let Some(memory) = &self.liveness.memory {
             return Some(memory.due_us);
+        }
+        if let Some(due_us) = self.liveness.files.deadline() {
+            return Some(due_us);
         }
         let is_wanted = self.space.has_changed && !self.liveness.is_running();
         is_wanted.then(|| self.liveness.last_us.saturating_add(SWEEP_INTERVAL_US))
@@ -141,12 +125,12 @@ impl Strand {
                 self.is_alive_with(number, memory.live.get(&number).copied());
             }
         }
-        self.liveness.todo = self.indexes.keys().copied().collect();
+        self.liveness.files.begin(self.indexes.keys().copied());
         self.sweep_next(out);
     }
 
     /// A sealed use holds this much that is live; `None`: nothing at all.
-    fn is_alive_with(&mut self, use_number: u64, live: Option<Live>) {
+    pub(super) fn is_alive_with(&mut self, use_number: u64, live: Option<Live>) {
         let killer = self.commit.newest_sequence();
         let generation = self.checkpoints.generation();
         let Some(extent) = self.extents.used_mut(use_number) else { return };
@@ -163,103 +147,11 @@ impl Strand {
         }
     }
 
-    fn sweep_next(&mut self, out: &mut Output) {
-        // Files may have been given up since the sweep began.
-        let index = loop {
-            match self.liveness.todo.pop() {
-                Some(index) if self.indexes.contains_key(&index) => break index,
-                Some(_) => {}
-                None => {
-                    self.sweep_is_over(out);
-                    return;
-                }
-            }
-        };
-        self.liveness.reading = Some(Reading { index, head: None });
-        let op = Op::Read { file: File::Index(index), position: 0, bytes: PAGE as u32 };
-        self.ops.issue(Purpose::Sweep, op, out);
-    }
-
-    fn sweep_is_over(&mut self, out: &mut Output) {
+    pub(super) fn sweep_is_over(&mut self, out: &mut Output) {
         self.recycle(out);
         self.evacuation.look_again();
         if self.has_recyclable() && self.is_short_of_space() {
             self.checkpoints.want();
-        }
-    }
-
-    pub(super) fn on_sweep(&mut self, outcome: &Outcome, out: &mut Output) {
-        let reading = self.liveness.reading.take().expect("a sweep reads one file at a time");
-        let index = reading.index;
-        let block = match outcome {
-            Outcome::Read(block) => Some(block),
-            _ => None,
-        };
-        let Some(head) = reading.head else {
-            let (key, strand) = (&self.identity.key, self.identity.strand);
-            let head = block.and_then(|block| IndexHead::parse(block.bytes(), key, strand, index));
-            match head {
-                Some(head) => self.sweep_summary(index, head, out),
-                None => self.sweep_found_damage(index, out),
-            }
-            return;
-        };
-        match block.and_then(|block| head.summaries(block.bytes())) {
-            Some(summaries) => {
-                self.take_summaries(&head, &summaries);
-                self.sweep_next(out);
-            }
-            None => self.sweep_found_damage(index, out),
-        }
-    }
-
-    fn sweep_summary(&mut self, index: IndexId, head: IndexHead, out: &mut Output) {
-        let bytes = u32::try_from(head.summary_bytes()).unwrap_or(u32::MAX);
-        if bytes == 0 {
-            self.take_summaries(&head, &[]);
-            self.sweep_next(out);
-            return;
-        }
-        let position = head.summary_start();
-        self.liveness.reading = Some(Reading { index, head: Some(head) });
-        self.ops.issue(Purpose::Sweep, Op::Read { file: File::Index(index), position, bytes }, out);
-    }
-
-    /// What a damaged index file covers stays as it is: nothing of it dies.
-    fn sweep_found_damage(&mut self, index: IndexId, out: &mut Output) {
-        let damage = Damage::Index;
-        let report =
-            DamageReport { file: File::Index(index), position: 0, partition: None, damage };
-        out.notices.push(Notice::Damage(report));
-        self.sweep_next(out);
-    }
-
-    fn take_summaries(&mut self, head: &IndexHead, summaries: &[IndexSummary]) {
-        let mut live: BTreeMap<u64, Live> = BTreeMap::new();
-        let mut stored: BTreeMap<u64, u64> = BTreeMap::new();
-        for of in summaries {
-            *stored.entry(of.place.number).or_default() += of.bytes;
-            let Some(log) = self.logs.get(&of.partition) else { continue };
-            let (from, to) = (of.from.max(log.start()), of.to.min(log.end()));
-            if from < to {
-                // In proportion: an estimate, except that it is above 0 while anything is live.
-                let share = (to - from) as f64 / (of.to - of.from) as f64;
-                live.entry(of.place.number).or_default().add(Live {
-                    bytes: (of.bytes as f64 * share) as u64 + 1,
-                    batches: (f64::from(of.batches) * share) as u64 + 1,
-                });
-            }
-        }
-        for place in &head.uses {
-            let is_here =
-                self.extents.used(place.number).is_some_and(|of| of.index == Some(head.index));
-            if !is_here {
-                continue;
-            }
-            if let Some(extent) = self.extents.used_mut(place.number) {
-                extent.stored_bytes = stored.get(&place.number).copied().unwrap_or(0);
-            }
-            self.is_alive_with(place.number, live.get(&place.number).copied());
         }
     }
 }

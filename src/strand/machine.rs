@@ -33,6 +33,7 @@ use crate::strand::evacuation::Evacuation;
 use crate::strand::extents::Extents;
 use crate::strand::extents::Life;
 use crate::strand::figures::StrandFigures;
+use crate::strand::forgetting::Forgetting;
 use crate::strand::indexing::Indexing;
 use crate::strand::ledger::Ledger;
 use crate::strand::liveness::Liveness;
@@ -43,9 +44,13 @@ use crate::strand::quiet::Quiet;
 use crate::strand::read::Reads;
 use crate::strand::reading;
 use crate::strand::recover::Recovery;
+use crate::strand::reindexing::Reindexing;
 use crate::strand::space::Need;
 use crate::strand::space::Space;
 use crate::strand::writing::Opened;
+
+/// Between two slices of what is too long for one turn, unless turns come by themselves.
+pub(super) const SLICE_PAUSE_US: u64 = 100;
 
 /// Where a strand is in its life.
 pub(super) enum Phase {
@@ -86,7 +91,9 @@ pub struct Strand {
     pub(super) footer_in_flight: bool,
     pub(super) quiet: Quiet,
     pub(super) space: Space,
+    pub(super) forgetting: Forgetting,
     pub(super) indexing: Indexing,
+    pub(super) reindexing: Reindexing,
     pub(super) liveness: Liveness,
     pub(super) evacuation: Evacuation,
     pub(super) lost: Lost,
@@ -121,7 +128,9 @@ impl Strand {
             footer_in_flight: false,
             quiet: Quiet::new(config.quiet_us),
             space: Space::default(),
+            forgetting: Forgetting::default(),
             indexing: Indexing::default(),
+            reindexing: Reindexing::default(),
             liveness: Liveness::default(),
             evacuation: Evacuation::default(),
             lost: Lost::default(),
@@ -153,7 +162,8 @@ impl Strand {
             Purpose::RemoveExtent { extent } => self.on_extent_removed(extent, &outcome, out),
             Purpose::StoreIndex { .. } => self.on_index_stored(now, &outcome, out),
             Purpose::Evacuation => self.on_evacuation(now, &outcome, out),
-            Purpose::Sweep => self.on_sweep(&outcome, out),
+            Purpose::Sweep => self.on_sweep(now, &outcome, out),
+            Purpose::Reindex => self.on_reindex(&outcome, out),
             Purpose::RemoveIndex { index } => self.on_index_removed(index, &outcome, out),
             Purpose::Checkpoint => self.on_checkpoint(now, outcome, out),
             Purpose::Recovery => self.on_recovery(now, token, outcome, out),
@@ -193,19 +203,31 @@ impl Strand {
     /// When `on_tick` is wanted next, in `Now::mono_us`. A `commit` belongs to every turn.
     pub fn next_deadline(&self) -> Option<u64> {
         if matches!(self.phase, Phase::Stopping) {
-            return self.space_deadline();
+            return self.space_deadline().into_iter().chain(self.capture_deadline()).min();
         }
         if !self.is_running() {
             return None;
         }
         let deadlines = [
             self.quiet.deadline(),
+            self.capture_deadline(),
+            self.forgetting.deadline(),
+            self.index_deadline(),
             self.checkpoint_deadline(),
             self.space_deadline(),
             self.sweep_deadline(),
             self.evacuation_deadline(),
         ];
         deadlines.into_iter().flatten().min()
+    }
+
+    /// More turns are wanted, at once, for what is too long for one.
+    #[cfg(test)]
+    pub(super) fn is_at_work(&self) -> bool {
+        let makes_index = self.index_deadline().is_some();
+        let sums_up = self.liveness.files.deadline().is_some();
+        let forgets = self.forgetting.deadline().is_some();
+        makes_index || sums_up || forgets || self.capture_deadline().is_some()
     }
 
     /// A partition's durable facts, as of the newest entry (in flight included).

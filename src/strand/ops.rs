@@ -39,6 +39,8 @@ pub(super) enum Purpose {
     Recovery,
     Evacuation,
     Sweep,
+    /// To make an index file anew.
+    Reindex,
     /// Of reads, which remember what for.
     Reading,
 }

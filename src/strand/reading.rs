@@ -3,6 +3,8 @@
 
 use crate::base::Now;
 use crate::base::PartitionId;
+use crate::strand::DamageReport;
+use crate::strand::File;
 use crate::strand::Notice;
 use crate::strand::Op;
 use crate::strand::Outcome;
@@ -26,6 +28,7 @@ use crate::strand::read::ReadLimits;
 use crate::strand::read::ReadPort;
 use crate::strand::read::Reads;
 use crate::strand::read::SeekRequest;
+use crate::strand::reindexing::Reindexing;
 
 /// The reads of a strand with these limits.
 pub(super) fn reads(config: &StrandConfig, identity: StrandIdentity) -> Reads {
@@ -41,6 +44,7 @@ pub(super) fn reads(config: &StrandConfig, identity: StrandIdentity) -> Reads {
 /// What reads want goes out as the strand's own ops.
 struct Port<'a> {
     ops: &'a mut Ops,
+    reindexing: &'a mut Reindexing,
     out: &'a mut Output,
 }
 
@@ -50,6 +54,9 @@ impl ReadPort for Port<'_> {
     }
 
     fn notice(&mut self, notice: Notice) {
+        if let Notice::Damage(DamageReport { file: File::Index(index), .. }) = &notice {
+            self.reindexing.report(*index);
+        }
         self.out.notices.push(notice);
     }
 }
@@ -77,7 +84,11 @@ impl Strand {
             indexes: &self.indexes,
             is_current: &|place| is_current(extents, place),
         };
-        self.reads.read(&context, request, &mut Port { ops: &mut self.ops, out })
+        self.reads.read(
+            &context,
+            request,
+            &mut Port { ops: &mut self.ops, reindexing: &mut self.reindexing, out },
+        )
     }
 
     /// Where to begin reading for the first record at or after a timestamp.
@@ -100,7 +111,11 @@ impl Strand {
             indexes: &self.indexes,
             is_current: &|place| is_current(extents, place),
         };
-        self.reads.seek(&context, request, &mut Port { ops: &mut self.ops, out })
+        self.reads.seek(
+            &context,
+            request,
+            &mut Port { ops: &mut self.ops, reindexing: &mut self.reindexing, out },
+        )
     }
 
     /// Nobody waits for the read or seek any more.
@@ -115,6 +130,11 @@ impl Strand {
             indexes: &self.indexes,
             is_current: &|place| is_current(extents, place),
         };
-        self.reads.on_outcome(&context, token, outcome, &mut Port { ops: &mut self.ops, out });
+        self.reads.on_outcome(
+            &context,
+            token,
+            outcome,
+            &mut Port { ops: &mut self.ops, reindexing: &mut self.reindexing, out },
+        );
     }
 }

@@ -354,7 +354,7 @@ impl Strand {
     pub(super) fn recycle_use(&mut self, use_number: u64, out: &mut Output) {
         let index = self.extents.used(use_number).and_then(|extent| extent.index);
         if index.is_none() {
-            self.runs.remove_use(use_number);
+            self.forgetting.forget([use_number]);
         }
         let extent = self.extents.free(use_number);
         self.reads.freed(Use { number: use_number, extent });

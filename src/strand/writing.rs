@@ -51,6 +51,8 @@ impl Strand {
         self.evacuate(now, out);
         self.write_footers(pool, out);
         while self.commit_one(pool, out) {}
+        self.forget_runs(now);
+        self.reindex(out);
         self.index(now, pool, out);
         self.checkpoint(now, pool, out);
         self.prepare(now, out);

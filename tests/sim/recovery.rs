@@ -1,8 +1,11 @@
 //! What must be so after every recovery, however the process died.
 
+use std::iter;
+
 use strandlog::base::PartitionId;
 use strandlog::base::Rng;
 use strandlog::log::LogImage;
+use strandlog::strand::Checkpoint;
 use strandlog::strand::Entry;
 use strandlog::strand::EntryId;
 use strandlog::strand::Strand;
@@ -10,6 +13,7 @@ use strandlog::strand::Strand;
 use crate::faults::is_no_frame;
 use crate::model::Partition;
 use crate::model::State;
+use crate::model::partition_of;
 use crate::options::Ending;
 use crate::world::World;
 
@@ -156,7 +160,8 @@ impl World {
     /// it is the beginning of a torn tail. Nothing else may be missing.
     fn adopt_with_losses(&mut self) -> Result<(), String> {
         let facts = self.model.facts();
-        let from = self.watch.replay_from(&self.disk);
+        let checkpoint = self.watch.newest_checkpoint(&self.disk);
+        let (from, captured) = (checkpoint.head.from, captured(&facts, &checkpoint));
         let proven = self.watch.proven_on(&self.disk);
         let mut hit: Vec<u64> =
             self.faults.frames.iter().copied().filter(|of| *of >= from).collect();
@@ -167,14 +172,12 @@ impl World {
         cuts.extend(self.model.pending.iter().rev().map(|(sequence, _)| *sequence));
         cuts.extend(hit.iter().rev().filter(|of| **of > proven && !is_no_frame(**of)));
         cuts.dedup();
-        // A checkpoint that was captured while a frame gathered holds what was in it by then.
-        let gathered = facts.iter().filter(|(of, _)| *of == from && hit.contains(of)).count();
-        let partly = (0..=gathered).map(|captured| (captured, None));
         let holes = self.holes().into_iter().filter(|_| unreadable.is_some());
         let mut without = String::new();
-        for (captured, hole) in partly.chain(holes.map(|hole| (0, Some(hole)))) {
+        for hole in iter::once(None).chain(holes.map(Some)) {
             for cut in &cuts {
                 for choice in 0..1_u32 << hit.len() {
+                    let captured = &captured;
                     let loss = Loss { hit: &hit, choice, hole, cut: *cut, from, captured };
                     match self.adopt_without(&facts, &loss) {
                         Some(difference) => without = difference,
@@ -257,9 +260,10 @@ struct Loss<'a> {
     hole: Option<(u64, u64)>,
     /// The tail is torn here.
     cut: u64,
-    /// The lowest frame that is replayed, and how many facts of it the checkpoint holds.
+    /// The lowest frame that is replayed.
     from: u64,
-    captured: usize,
+    /// Of each fact, whether the checkpoint holds it.
+    captured: &'a [bool],
 }
 
 impl Loss<'_> {
@@ -284,14 +288,35 @@ impl Loss<'_> {
     }
 
     fn kept(&self, facts: &[(u64, Entry)]) -> Vec<(u64, Entry)> {
-        let mut captured = self.captured;
-        let mut is_kept = |frame: u64| {
-            let is_captured = frame == self.from && captured > 0;
-            captured -= usize::from(is_captured);
-            frame < self.cut && (is_captured || !self.is_lost(frame))
-        };
-        facts.iter().filter(|(frame, _)| is_kept(*frame)).cloned().collect()
+        let is_replayed = |frame: u64| frame >= self.from && !self.is_lost(frame);
+        let is_kept =
+            |frame: u64, captured: bool| frame < self.cut && (captured || is_replayed(frame));
+        let facts = facts.iter().zip(self.captured);
+        facts
+            .filter(|((frame, _), of)| is_kept(*frame, **of))
+            .map(|(fact, _)| fact.clone())
+            .collect()
     }
+}
+
+/// Of each fact, whether the checkpoint holds it. Its partitions were captured one after another,
+/// while facts came: each holds all of its own that came before `from`, and some that came since.
+fn captured(facts: &[(u64, Entry)], checkpoint: &Checkpoint) -> Vec<bool> {
+    let mut captured = vec![false; facts.len()];
+    for (id, image) in &checkpoint.logs {
+        let mut state = State::default();
+        let own = facts.iter().enumerate().filter(|(_, (_, entry))| partition_of(entry) == *id);
+        for (at, (frame, entry)) in own {
+            let here = state.partitions.get(id);
+            let is_image = || here.is_some_and(|it| difference_of(it, image.clone()).is_none());
+            if *frame >= checkpoint.head.from && is_image() {
+                break;
+            }
+            state.apply(entry);
+            captured[at] = true;
+        }
+    }
+    captured
 }
 
 /// The first thing in which the strand's partitions differ from this state.

@@ -74,7 +74,10 @@ fn check_rescue(world: &World) {
         for batch in partition.batches.values().filter(|_| !is_truncated(*id)) {
             let there = found.iter().find(|it| it.base_offset == batch.base_offset);
             // What never became durable may stand in the way with a higher epoch.
-            let is_outranked = there.is_some_and(|it| it.leader_epoch > batch.leader_epoch);
+            let is_outranked = found.iter().any(|it| {
+                let overlaps = it.base_offset < batch.end() && batch.base_offset < it.end;
+                overlaps && it.leader_epoch > batch.leader_epoch
+            });
             let is_it = there.is_some_and(|it| {
                 let key = (STRAND, File::Extent(it.extent));
                 let file = world.disk.file(key).expect("the extent that it was found in");

@@ -7,7 +7,7 @@ use std::collections::BTreeSet;
 use strandlog::base::Block;
 use strandlog::base::PAGE;
 use strandlog::base::StrandId;
-use strandlog::strand::CheckpointHead;
+use strandlog::strand::Checkpoint;
 use strandlog::strand::ExtentHeader;
 use strandlog::strand::ExtentId;
 use strandlog::strand::File;
@@ -282,22 +282,21 @@ impl Watch {
             let header = ExtentHeader::parse(&page(File::Extent(extent), 0)?, &self.key).ok()?;
             Some(header.predecessor?.proven)
         });
-        let by_slots = self.slots_on(disk).into_iter().map(|head| head.needs);
+        let by_slots = self.slots_on(disk).into_iter().map(|slot| slot.head.needs);
         by_frames.chain(by_headers).chain(by_slots).max().unwrap_or(0)
     }
 
-    /// The lowest sequence that a start replays: what is older is in the newest slot.
-    pub fn replay_from(&self, disk: &Disk) -> u64 {
-        let newest = self.slots_on(disk).into_iter().max_by_key(|head| head.generation);
-        newest.map_or(0, |head| head.from)
+    /// What a start begins with; an empty one if no slot is valid.
+    pub fn newest_checkpoint(&self, disk: &Disk) -> Checkpoint {
+        let newest = self.slots_on(disk).into_iter().max_by_key(|slot| slot.head.generation);
+        newest.unwrap_or_default()
     }
 
     /// The slots that are valid.
-    fn slots_on(&self, disk: &Disk) -> Vec<CheckpointHead> {
+    fn slots_on(&self, disk: &Disk) -> Vec<Checkpoint> {
         let read = |slot: &Slot| {
             let file = disk.file((self.strand, File::Slot(*slot)))?;
-            let slot = read_slot(&file.read(0, usize::MAX)?, &self.key, self.strand).ok()?;
-            Some(slot.head)
+            read_slot(&file.read(0, usize::MAX)?, &self.key, self.strand).ok()
         };
         SLOTS.iter().filter_map(read).collect()
     }

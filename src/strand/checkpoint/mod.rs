@@ -15,9 +15,14 @@
 //! | 4092 | keyed CRC-32C of bytes 0–4091 u32 |
 //! | 4096 | the state; zeros up to a page |
 
+mod encoder;
 mod stored;
 #[cfg(test)]
 mod tests;
+
+pub(super) use encoder::EncodedSlot;
+pub(super) use encoder::PIECE_BYTES;
+pub(super) use encoder::SlotEncoder;
 
 use rkyv::rancor;
 use rkyv::util::AlignedVec;
@@ -26,12 +31,12 @@ use crate::base::Offset;
 use crate::base::PAGE;
 use crate::base::PartitionId;
 use crate::base::StrandId;
+#[cfg(test)]
+use crate::log::Log;
 use crate::log::LogImage;
 use crate::strand::checkpoint::stored::ArchivedStoredCheckpoint;
-use crate::strand::checkpoint::stored::StoredCheckpoint;
 use crate::strand::entry::EntryId;
 use crate::strand::fields::Fields;
-use crate::strand::fields::Filling;
 use crate::strand::key::StoreKey;
 use crate::strand::op::ExtentId;
 use crate::strand::op::IndexId;
@@ -142,23 +147,21 @@ pub enum SlotFault {
 }
 
 /// The whole slot that holds `checkpoint`: a multiple of a page.
-pub fn encode_slot(key: &StoreKey, strand: StrandId, checkpoint: &Checkpoint) -> Vec<u8> {
-    let stored = StoredCheckpoint::from(checkpoint);
-    let state = rkyv::to_bytes::<rancor::Error>(&stored).expect("vectors of plain fields archive");
-    let padded = state.len().next_multiple_of(PAGE);
-    let mut slot = vec![0; PAGE + padded];
-    slot[PAGE..PAGE + state.len()].copy_from_slice(&state);
-    let state_crc = crc32c::crc32c(&slot[PAGE..]);
-    let mut fields = Filling::new(&mut slot);
-    fields.put(&MAGIC);
-    fields.u16(VERSION);
-    fields.u16(strand.0);
-    fields.u64(checkpoint.head.generation);
-    fields.u64(state.len() as u64);
-    slot[STATE_CRC_AT..CRC_AT].copy_from_slice(&state_crc.to_le_bytes());
-    let crc = key.crc(&DOMAIN, &slot[..CRC_AT]);
-    slot[CRC_AT..PAGE].copy_from_slice(&crc.to_le_bytes());
-    slot
+#[cfg(test)]
+pub(super) fn encode_slot(key: &StoreKey, strand: StrandId, checkpoint: &Checkpoint) -> Vec<u8> {
+    let Checkpoint { head, logs } = checkpoint;
+    let mut encoder = SlotEncoder::new(key, strand, head, logs.len());
+    for (partition, image) in logs {
+        let log = Log::from_image(image.clone());
+        encoder.begin_log(*partition, &log);
+        log.producers().iter().for_each(|(id, state)| encoder.producer(id, state));
+        assert!(encoder.end_log(usize::MAX), "there is no limit");
+    }
+    loop {
+        if let Some(slot) = encoder.finish(head.needs, usize::MAX) {
+            return slot.concat();
+        }
+    }
 }
 
 /// The first page of a slot: how much more there is to read.

@@ -1,40 +1,96 @@
 //! A checkpoint's state as it is archived. These types are format 1: what runs has types of its
 //! own and is converted, so that neither changes the other unseen. Only integers, vectors and
-//! options of them.
+//! options of them. Vectors are written before what names them ([`Written`]), so that long ones can
+//! be written in parts.
+
+use std::fmt;
+use std::marker::PhantomData;
 
 use rkyv::Archive;
+use rkyv::Place;
 use rkyv::Serialize;
+use rkyv::SerializeUnsized;
+use rkyv::rancor::Fallible;
+use rkyv::vec::ArchivedVec;
+use rkyv::vec::VecResolver;
 
 use crate::base::PartitionId;
+use crate::log::Log;
 use crate::log::LogImage;
 use crate::log::Producer;
 use crate::log::ProducerBatch;
 use crate::log::Segment;
-use crate::strand::checkpoint::Checkpoint;
 use crate::strand::checkpoint::CheckpointHead;
 use crate::strand::checkpoint::ExtentRecord;
 use crate::strand::checkpoint::ExtentState;
 use crate::strand::checkpoint::IndexRecord;
 use crate::strand::checkpoint::Truncation;
+use crate::strand::checkpoint::encoder::Archiver;
+use crate::strand::checkpoint::encoder::Pieces;
+use crate::strand::checkpoint::encoder::serialize;
 use crate::strand::entry::EntryId;
 use crate::strand::op::ExtentId;
 use crate::strand::op::IndexId;
 use crate::strand::run::Use;
+
+/// A vector that is in the archive already.
+pub(super) struct Written<T> {
+    at: usize,
+    rows: usize,
+    of: PhantomData<T>,
+}
+
+impl<T> Written<T> {
+    /// So many rows that lie at `at`, one behind the other.
+    pub(super) fn new(at: usize, rows: usize) -> Self {
+        Self { at, rows, of: PhantomData }
+    }
+
+    /// Writes all of them at once.
+    fn whole(rows: &[T], out: &mut Pieces) -> Self
+    where
+        [T]: for<'a> SerializeUnsized<Archiver<'a>>,
+    {
+        let at = serialize(out, |out| rows.serialize_unsized(out));
+        Self::new(at, rows.len())
+    }
+}
+
+impl<T> fmt::Debug for Written<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} rows at {}", self.rows, self.at)
+    }
+}
+
+impl<T: Archive> Archive for Written<T> {
+    type Archived = ArchivedVec<T::Archived>;
+    type Resolver = VecResolver;
+
+    fn resolve(&self, resolver: VecResolver, out: Place<Self::Archived>) {
+        ArchivedVec::resolve_from_len(self.rows, resolver, out);
+    }
+}
+
+impl<T: Archive, S: Fallible + ?Sized> Serialize<S> for Written<T> {
+    fn serialize(&self, _: &mut S) -> Result<VecResolver, S::Error> {
+        Ok(VecResolver::from_pos(self.at))
+    }
+}
 
 #[derive(Archive, Serialize)]
 pub(super) struct StoredCheckpoint {
     pub(super) generation: u64,
     manifest: u64,
     from: u64,
-    needs: u64,
+    pub(super) needs: u64,
     start: u64,
     next_use: u64,
     next_index: u64,
     wall_ms: i64,
-    extents: Vec<StoredExtent>,
-    indexes: Vec<StoredIndex>,
-    truncations: Vec<StoredTruncation>,
-    pub(super) logs: Vec<StoredLog>,
+    extents: Written<StoredExtent>,
+    indexes: Written<StoredIndex>,
+    truncations: Written<StoredTruncation>,
+    pub(super) logs: Written<StoredLog>,
 }
 
 #[derive(Archive, Serialize)]
@@ -77,9 +133,9 @@ pub(super) struct StoredLog {
     applied_sequence: u64,
     applied_number: u32,
     appended_ms: i64,
-    epochs: Vec<StoredEpoch>,
-    segments: Vec<StoredSegment>,
-    producers: Vec<StoredProducer>,
+    epochs: Written<StoredEpoch>,
+    segments: Written<StoredSegment>,
+    pub(super) producers: Written<StoredProducer>,
 }
 
 #[derive(Archive, Serialize)]
@@ -99,12 +155,12 @@ struct StoredSegment {
 }
 
 #[derive(Archive, Serialize)]
-struct StoredProducer {
+pub(super) struct StoredProducer {
     id: i64,
     epoch: i16,
     last_sequence: i32,
     appended_ms: i64,
-    batches: Vec<StoredBatch>,
+    batches: Written<StoredBatch>,
 }
 
 #[derive(Archive, Serialize)]
@@ -122,9 +178,12 @@ const SEALED: u8 = 2;
 const DEAD: u8 = 3;
 const FENCED: u8 = 4;
 
-impl From<&Checkpoint> for StoredCheckpoint {
-    fn from(checkpoint: &Checkpoint) -> Self {
-        let head = &checkpoint.head;
+impl StoredCheckpoint {
+    /// Writes what `head` holds; there are no logs yet.
+    pub(super) fn begin(head: &CheckpointHead, out: &mut Pieces) -> Self {
+        let extents: Vec<_> = head.extents.iter().map(StoredExtent::from).collect();
+        let indexes: Vec<_> = head.indexes.iter().map(StoredIndex::from).collect();
+        let truncations: Vec<_> = head.truncations.iter().map(StoredTruncation::from).collect();
         Self {
             generation: head.generation,
             manifest: head.manifest,
@@ -134,10 +193,10 @@ impl From<&Checkpoint> for StoredCheckpoint {
             next_use: head.next_use,
             next_index: head.next_index,
             wall_ms: head.wall_ms,
-            extents: head.extents.iter().map(StoredExtent::from).collect(),
-            indexes: head.indexes.iter().map(StoredIndex::from).collect(),
-            truncations: head.truncations.iter().map(StoredTruncation::from).collect(),
-            logs: checkpoint.logs.iter().map(StoredLog::from).collect(),
+            extents: Written::whole(&extents, out),
+            indexes: Written::whole(&indexes, out),
+            truncations: Written::whole(&truncations, out),
+            logs: Written::new(0, 0),
         }
     }
 }
@@ -185,19 +244,22 @@ impl From<&Truncation> for StoredTruncation {
     }
 }
 
-impl From<&(PartitionId, LogImage)> for StoredLog {
-    fn from((partition, image): &(PartitionId, LogImage)) -> Self {
-        let epochs = image.epochs.iter().map(|&(epoch, at)| StoredEpoch { epoch, at });
+impl StoredLog {
+    /// Writes what the log holds but for its producers.
+    pub(super) fn begin(partition: PartitionId, log: &Log, out: &mut Pieces) -> Self {
+        let epochs = log.epochs().entries().iter();
+        let epochs: Vec<_> = epochs.map(|&(epoch, at)| StoredEpoch { epoch, at }).collect();
+        let segments: Vec<_> = log.segments().iter().map(StoredSegment::from).collect();
         Self {
             partition: partition.0,
-            start: image.start,
-            end: image.end,
-            applied_sequence: image.applied.sequence,
-            applied_number: image.applied.number,
-            appended_ms: image.appended_ms,
-            epochs: epochs.collect(),
-            segments: image.segments.iter().map(StoredSegment::from).collect(),
-            producers: image.producers.iter().map(StoredProducer::from).collect(),
+            start: log.start(),
+            end: log.end(),
+            applied_sequence: log.applied().sequence,
+            applied_number: log.applied().number,
+            appended_ms: log.appended_ms(),
+            epochs: Written::whole(&epochs, out),
+            segments: Written::whole(&segments, out),
+            producers: Written::new(0, 0),
         }
     }
 }
@@ -215,14 +277,16 @@ impl From<&Segment> for StoredSegment {
     }
 }
 
-impl From<&(i64, Producer)> for StoredProducer {
-    fn from((id, producer): &(i64, Producer)) -> Self {
+impl StoredProducer {
+    /// Writes the batches that it remembers.
+    pub(super) fn begin(id: i64, producer: &Producer, out: &mut Pieces) -> Self {
+        let batches: Vec<_> = producer.batches().iter().map(StoredBatch::from).collect();
         Self {
-            id: *id,
+            id,
             epoch: producer.epoch,
             last_sequence: producer.last_sequence,
             appended_ms: producer.appended_ms,
-            batches: producer.batches().iter().map(StoredBatch::from).collect(),
+            batches: Written::whole(&batches, out),
         }
     }
 }

@@ -92,6 +92,54 @@ fn a_checkpoint_comes_back() {
     }
 }
 
+/// Ten partitions, the last of which has many producers.
+fn many() -> Checkpoint {
+    let mut checkpoint = sample();
+    checkpoint.logs = (1..=10).map(|partition| (PartitionId(partition), log(100))).collect();
+    let producers = &mut checkpoint.logs[9].1.producers;
+    let known = producers[0].1;
+    producers.extend((71..200).map(|id| (id, known)));
+    checkpoint
+}
+
+#[test]
+fn steps_of_any_length_write_the_same_slot() {
+    let Checkpoint { head, logs } = many();
+    let at_once = encode_slot(&KEY, STRAND, &many());
+    for rows in [1, 2, 7, 50] {
+        let mut encoder = SlotEncoder::new(&KEY, STRAND, &head, 0);
+        for (partition, image) in &logs {
+            let log = Log::from_image(image.clone());
+            encoder.begin_log(*partition, &log);
+            log.producers().iter().for_each(|(id, state)| encoder.producer(id, state));
+            let mut steps = 1;
+            while !encoder.end_log(rows) {
+                steps += 1;
+            }
+            assert_eq!(steps, image.producers.len().div_ceil(rows));
+        }
+        let mut steps = 1;
+        let slot = loop {
+            match encoder.finish(head.needs, rows) {
+                Some(slot) => break slot,
+                None => steps += 1,
+            }
+        };
+        assert_eq!(steps, logs.len().div_ceil(rows));
+        assert_eq!(slot.len(), at_once.len());
+        assert!(slot.concat() == at_once, "{rows} at a time");
+    }
+}
+
+#[test]
+fn a_slot_of_several_pieces_comes_back() {
+    let mut checkpoint = many();
+    checkpoint.logs = (1..=4000).map(|partition| (PartitionId(partition), log(100))).collect();
+    let slot = encode_slot(&KEY, STRAND, &checkpoint);
+    assert!(slot.len() > 2 * PIECE_BYTES);
+    assert!(back(&slot) == Ok(checkpoint));
+}
+
 #[test]
 fn a_slot_may_lie_in_a_longer_file() {
     let mut slot = encode_slot(&KEY, STRAND, &sample());

@@ -11,8 +11,10 @@
 
 #[cfg(test)]
 mod tests;
+mod writer;
 
-use std::collections::BTreeMap;
+pub(super) use writer::IndexBuilder;
+pub(super) use writer::IndexWriter;
 
 use crate::base::Offset;
 use crate::base::PAGE;
@@ -24,20 +26,20 @@ use crate::strand::key::StoreKey;
 use crate::strand::op::ExtentId;
 use crate::strand::op::IndexId;
 use crate::strand::run::PlacedRun;
+#[cfg(test)]
 use crate::strand::run::RunMap;
 use crate::strand::run::Use;
 use crate::strand::tree::Search;
 use crate::strand::tree::SourcedRun;
 use crate::strand::tree::TreePage;
 use crate::strand::tree::TreeShape;
-use crate::strand::tree::encode_tree;
 
 const MAGIC: [u8; 4] = *b"SLix";
 const VERSION: u16 = 1;
 const DOMAIN: [u8; 4] = *b"indx";
 const CRC_AT: usize = PAGE - 4;
 const USE_BYTES: usize = 12;
-const SUMMARY_BYTES: usize = 40;
+pub(super) const SUMMARY_BYTES: usize = 40;
 const USES_AT: usize = 64;
 
 /// Uses that one index file can cover: what its first page has room for.
@@ -81,17 +83,15 @@ pub struct IndexHead {
 }
 
 /// Exact length of the file that [`encode_index`] writes.
-pub fn index_bytes(runs: &RunMap) -> usize {
-    PAGE + TreeShape::of(runs.len()).bytes() + summary_space(summarize(runs).len())
-}
-
-fn summary_space(summaries: usize) -> usize {
-    (summaries * SUMMARY_BYTES).next_multiple_of(PAGE)
+#[cfg(test)]
+pub(super) fn index_bytes(uses: &[Use], runs: &RunMap) -> usize {
+    builder(uses, runs).bytes()
 }
 
 /// Writes the index over `uses` (ascending, at most [`INDEX_USES_MAX`]), whose runs are `runs`,
 /// into `out`, which has exactly [`index_bytes`].
-pub fn encode_index(
+#[cfg(test)]
+pub(super) fn encode_index(
     key: &StoreKey,
     strand: StrandId,
     index: IndexId,
@@ -99,56 +99,15 @@ pub fn encode_index(
     runs: &RunMap,
     out: &mut [u8],
 ) {
-    assert!(uses.len() <= INDEX_USES_MAX, "one index file cannot cover so many uses");
-    assert!(uses.is_sorted(), "uses are searched by number");
-    let source_of = |place: &Use| uses.binary_search(place).expect("runs are of the uses given");
-    let sorted: Vec<SourcedRun> =
-        runs.iter().map(|placed| (placed.run, source_of(&placed.place) as u16)).collect();
-    let summaries = summarize(runs);
-    let shape = TreeShape::of(sorted.len());
-    let (head, rest) = out.split_at_mut(PAGE);
-    let (tree, summary) = rest.split_at_mut(shape.bytes());
-    assert_eq!(summary.len(), summary_space(summaries.len()), "a buffer of another index");
-    encode_tree(key, index.0, &sorted, tree);
-    let mut fields = Filling::new(summary);
-    for of in &summaries {
-        fields.u64(of.partition.0);
-        fields.i64(of.from);
-        fields.i64(of.to);
-        fields.u64(of.bytes);
-        fields.u32(source_of(&of.place) as u32);
-        fields.u32(of.batches);
-    }
-    fields.zero_rest();
-    IndexHead {
-        strand,
-        index,
-        uses: uses.to_vec(),
-        shape,
-        summaries: summaries.len() as u32,
-        summary_crc: crc32c::crc32c(summary),
-    }
-    .encode(key, head);
+    let whole = builder(uses, runs).write().step(key, strand, index, out, usize::MAX);
+    assert!(whole, "there is no limit");
 }
 
-fn summarize(runs: &RunMap) -> Vec<IndexSummary> {
-    let mut summaries: BTreeMap<(Use, PartitionId), IndexSummary> = BTreeMap::new();
-    for PlacedRun { place, run } in runs.iter().filter(|placed| !placed.run.is_void()) {
-        let empty = IndexSummary {
-            place: *place,
-            partition: run.partition,
-            from: run.from,
-            to: run.to,
-            bytes: 0,
-            batches: 0,
-        };
-        let of = summaries.entry((*place, run.partition)).or_insert(empty);
-        of.from = of.from.min(run.from);
-        of.to = of.to.max(run.to);
-        of.bytes += u64::from(run.bytes);
-        of.batches = of.batches.saturating_add(run.batches);
-    }
-    summaries.into_values().collect()
+#[cfg(test)]
+fn builder(uses: &[Use], runs: &RunMap) -> IndexBuilder {
+    let mut builder = IndexBuilder::new(uses.to_vec(), runs.len());
+    runs.iter().for_each(|placed| builder.add(placed));
+    builder
 }
 
 impl IndexHead {
@@ -216,20 +175,36 @@ impl IndexHead {
     /// The summaries in `bytes`, which lay at [`Self::summary_start`]. `None`: they do not
     /// validate.
     pub fn summaries(&self, bytes: &[u8]) -> Option<Vec<IndexSummary>> {
-        if bytes.len() as u64 != self.summary_bytes() || crc32c::crc32c(bytes) != self.summary_crc {
-            return None;
-        }
-        let parse = |bytes: &[u8]| {
-            let mut fields = Fields::new(bytes);
-            let partition = PartitionId(fields.u64()?);
-            let from = fields.i64()?;
-            let to = fields.i64()?;
-            let bytes = fields.u64()?;
-            let place = *self.uses.get(fields.u32()? as usize)?;
-            let batches = fields.u32()?;
-            Some(IndexSummary { place, partition, from, to, bytes, batches })
-        };
-        bytes.chunks_exact(SUMMARY_BYTES).take(self.summaries as usize).map(parse).collect()
+        let is_whole = bytes.len() as u64 == self.summary_bytes();
+        let is_valid = is_whole && self.is_summary(crc32c::crc32c(bytes));
+        if is_valid { self.summaries_from(0, bytes).collect() } else { None }
+    }
+
+    /// Whether the summary's pages, [`Self::summary_bytes`] long, have this CRC.
+    pub(super) fn is_summary(&self, crc: u32) -> bool {
+        crc == self.summary_crc
+    }
+
+    /// The summaries from number `first` on, which is where `bytes` begin. `None`: one that no
+    /// strand writes.
+    pub(super) fn summaries_from<'a>(
+        &'a self,
+        first: u64,
+        bytes: &'a [u8],
+    ) -> impl Iterator<Item = Option<IndexSummary>> + 'a {
+        let numbers = first..u64::from(self.summaries);
+        numbers.zip(bytes.chunks_exact(SUMMARY_BYTES)).map(|(_, bytes)| self.parse_summary(bytes))
+    }
+
+    fn parse_summary(&self, bytes: &[u8]) -> Option<IndexSummary> {
+        let mut fields = Fields::new(bytes);
+        let partition = PartitionId(fields.u64()?);
+        let from = fields.i64()?;
+        let to = fields.i64()?;
+        let bytes = fields.u64()?;
+        let place = *self.uses.get(fields.u32()? as usize)?;
+        let batches = fields.u32()?;
+        (from < to).then_some(IndexSummary { place, partition, from, to, bytes, batches })
     }
 
     /// All runs of the index, sorted. `file` is the whole file. `None`: a page does not validate.

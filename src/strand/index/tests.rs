@@ -18,7 +18,7 @@ fn sample() -> (RunMap, Vec<Use>, Vec<u8>) {
         extent.runs.iter().for_each(|placed| runs.insert(*placed));
         uses.push(extent.place);
     }
-    let mut file = vec![0xa5; index_bytes(&runs)];
+    let mut file = vec![0xa5; index_bytes(&uses, &runs)];
     encode_index(&KEY, STRAND, INDEX, &uses, &runs, &mut file);
     (runs, uses, file)
 }
@@ -39,6 +39,32 @@ fn an_index_gives_back_its_runs_and_sums_them_up() {
         (nine.from, nine.to, nine.bytes, nine.batches),
         (4, 6, batch(2, 100, 1).len() as u64, 1)
     );
+}
+
+#[test]
+fn steps_of_any_length_write_the_same_index() {
+    let mut runs = RunMap::default();
+    let mut uses = Vec::new();
+    for number in 1..=3_u64 {
+        let mut extent = Extent::new(number as u32 + 10, number, number * 100, 256 << 10);
+        let batches: Vec<_> = (0..60).map(|at| (at, number as Offset, batch(1, 70, 1))).collect();
+        extent.append(&batches);
+        extent.runs.iter().for_each(|placed| runs.insert(*placed));
+        uses.push(extent.place);
+    }
+    let mut at_once = vec![0xa5; index_bytes(&uses, &runs)];
+    encode_index(&KEY, STRAND, INDEX, &uses, &runs, &mut at_once);
+    for rows in [1, 7, 100, 1000] {
+        let mut writer = builder(&uses, &runs).write();
+        let mut file = vec![0xa5; at_once.len()];
+        let mut steps = 1;
+        while !writer.step(&KEY, STRAND, INDEX, &mut file, rows) {
+            steps += 1;
+        }
+        assert!(file == at_once, "{rows} at a time");
+        assert_eq!(steps == 1, rows == 1000, "{steps} steps of {rows}");
+        assert_eq!(writer.into_uses(), uses);
+    }
 }
 
 #[test]
@@ -69,7 +95,7 @@ fn another_file_is_told_apart_and_a_cut_one_refused() {
 #[test]
 fn an_index_without_runs_is_an_index() {
     let runs = RunMap::default();
-    let mut file = vec![0xa5; index_bytes(&runs)];
+    let mut file = vec![0xa5; index_bytes(&[], &runs)];
     encode_index(&KEY, STRAND, INDEX, &[], &runs, &mut file);
     let head = IndexHead::parse(&file, &KEY, STRAND, INDEX).unwrap();
     assert_eq!(head.runs(&KEY, &file), Some(Vec::new()));

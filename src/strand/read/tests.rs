@@ -86,7 +86,7 @@ impl World {
             extent.runs.iter().for_each(|placed| runs.insert(*placed));
             self.store(extent);
         }
-        let mut file = vec![0xa5; index_bytes(&runs)];
+        let mut file = vec![0xa5; index_bytes(&uses, &runs)];
         let index = IndexId(index);
         encode_index(&KEY, STRAND, index, &uses, &runs, &mut file);
         let record = IndexRecord { index, uses, bytes: file.len() as u64 };

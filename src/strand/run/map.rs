@@ -111,14 +111,23 @@ impl RunMap {
         self.runs.range(first..).map(|(_, placed)| placed)
     }
 
-    /// Forgets the runs of one use: the extent was recycled, or its runs are in an index file.
-    pub fn remove_use(&mut self, number: u64) {
-        self.runs.retain(|_, placed| placed.place.number != number);
-    }
-
-    /// Forgets the runs of several uses at once.
-    pub fn remove_uses(&mut self, numbers: &BTreeSet<u64>) {
-        self.runs.retain(|_, placed| !numbers.contains(&placed.place.number));
+    /// Forgets the runs of some uses among the next `most` from `first` on. Where to go on.
+    pub fn remove_uses_from(
+        &mut self,
+        numbers: &BTreeSet<u64>,
+        first: (PartitionId, Offset),
+        most: usize,
+    ) -> Option<(PartitionId, Offset)> {
+        let mut runs = self.runs.range(first..);
+        let is_of_them = |placed: &PlacedRun| numbers.contains(&placed.place.number);
+        let some = runs.by_ref().take(most);
+        let gone = some.filter(|(_, placed)| is_of_them(placed)).map(|(key, _)| *key);
+        let gone: Vec<(PartitionId, Offset)> = gone.collect();
+        let next = runs.next().map(|(key, _)| *key);
+        for key in gone {
+            self.runs.remove(&key);
+        }
+        next
     }
 
     pub fn len(&self) -> usize {

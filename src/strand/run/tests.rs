@@ -1,3 +1,5 @@
+use std::collections::BTreeSet;
+
 use proptest::prelude::*;
 
 use super::*;
@@ -109,10 +111,27 @@ fn a_recycled_use_is_forgotten() {
     let mut map = RunMap::default();
     map.insert(placed(1, 10, 20, 4096));
     map.insert(placed(2, 30, 40, 8192));
-    map.remove_use(1);
+    let first = (PartitionId(0), Offset::MIN);
+    assert_eq!(map.remove_uses_from(&BTreeSet::from([1]), first, 9), None);
     assert_eq!(owners(&map), [(30, 40, 2)]);
-    map.remove_use(2);
+    assert_eq!(map.remove_uses_from(&BTreeSet::from([2]), first, 9), None);
     assert!(map.is_empty());
+}
+
+#[test]
+fn uses_are_forgotten_slice_by_slice() {
+    let mut map = RunMap::default();
+    for number in 0..10 {
+        map.insert(placed(1 + number as u64 % 2, number * 10, number * 10 + 10, 4096));
+    }
+    let mut next = Some((PartitionId(0), Offset::MIN));
+    let mut slices = 0;
+    while let Some(first) = next {
+        next = map.remove_uses_from(&BTreeSet::from([1]), first, 3);
+        slices += 1;
+    }
+    assert_eq!((slices, map.len()), (4, 5));
+    assert!(map.iter().all(|placed| placed.place.number == 2));
 }
 
 proptest! {

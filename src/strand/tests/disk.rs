@@ -100,7 +100,7 @@ impl Disk {
         self.unreadable.range(range).next().is_some()
     }
 
-    fn list(&self) -> Listing {
+    pub(super) fn list(&self) -> Listing {
         let mut listing = Listing::default();
         for (file, bytes) in &self.files {
             let bytes = bytes.len() as u64;
@@ -182,10 +182,11 @@ impl Bench {
     pub(super) fn run(&mut self) {
         for _ in 0..100_000 {
             self.turn();
-            if self.waiting.is_empty() {
+            if !self.waiting.is_empty() {
+                self.carry_out(0);
+            } else if !self.strand.is_at_work() {
                 return;
             }
-            self.carry_out(0);
         }
         panic!("the strand never comes to rest");
     }

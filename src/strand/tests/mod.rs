@@ -4,6 +4,8 @@ mod aging;
 mod damage;
 mod disk;
 mod recovering;
+mod reindexing;
+mod slices;
 mod space;
 mod writing;
 

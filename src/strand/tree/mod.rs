@@ -38,7 +38,7 @@ const HEAD: usize = 32;
 const CRC_AT: usize = PAGE - 4;
 const RUN_BYTES: usize = 48;
 const CHILD_BYTES: usize = 24;
-const RUNS_PER_PAGE: usize = (CRC_AT - HEAD) / RUN_BYTES;
+pub(super) const RUNS_PER_PAGE: usize = (CRC_AT - HEAD) / RUN_BYTES;
 const CHILDREN_PER_PAGE: usize = (CRC_AT - HEAD) / CHILD_BYTES;
 
 /// A run and the number of its source in the table of uses of what holds it.
@@ -79,32 +79,68 @@ type FirstKey = (PartitionId, Offset);
 /// Writes the table of `runs`, sorted by partition and offset, into `out`, which has exactly the
 /// bytes of its shape.
 pub(super) fn encode_tree(key: &StoreKey, owner: u64, runs: &[SourcedRun], out: &mut [u8]) {
-    let shape = TreeShape::of(runs.len());
-    assert_eq!(out.len(), shape.bytes(), "a buffer of another table");
-    let mut pages = out.chunks_exact_mut(PAGE).enumerate();
-    let mut level: Vec<(FirstKey, u32)> = Vec::with_capacity(shape.leaves as usize);
-    for leaf in 0..shape.leaves as usize {
-        let first = leaf * RUNS_PER_PAGE;
-        let of_leaf = &runs[first..runs.len().min(first + RUNS_PER_PAGE)];
-        let (number, page) = pages.next().expect("the shape counts the leaves");
-        let key_of_first = of_leaf.first().map_or((PartitionId(0), 0), |(run, _)| key_of(run));
-        encode_page(key, owner, number as u32, 0, of_leaf.len(), page, |out| {
-            of_leaf.iter().for_each(|(run, source)| encode_run(out, run, *source));
-        });
-        level.push((key_of_first, number as u32));
+    let mut writer = TreeWriter::new(runs.len());
+    while writer.write_page(key, owner, runs, out) {}
+}
+
+/// Writes a table page by page.
+#[derive(Debug)]
+pub(super) struct TreeWriter {
+    shape: TreeShape,
+    /// The page that comes next.
+    next: u32,
+    height: u16,
+    /// First keys of the level that is written, or of the leaves, with their pages.
+    level: Vec<(FirstKey, u32)>,
+    /// Of the level below, while its branches are written; and how many of them are in a branch.
+    below: Vec<(FirstKey, u32)>,
+    gathered: usize,
+}
+
+impl TreeWriter {
+    /// For so many runs.
+    pub(super) fn new(runs: usize) -> Self {
+        let shape = TreeShape::of(runs);
+        let level = Vec::with_capacity(shape.leaves as usize);
+        Self { shape, next: 0, height: 0, level, below: Vec::new(), gathered: 0 }
     }
-    let mut height = 0;
-    while level.len() > 1 {
-        height += 1;
-        let mut above = Vec::with_capacity(level.len().div_ceil(CHILDREN_PER_PAGE));
-        for children in level.chunks(CHILDREN_PER_PAGE) {
-            let (number, page) = pages.next().expect("the shape counts the branches");
-            encode_page(key, owner, number as u32, height, children.len(), page, |out| {
-                children.iter().for_each(|(first, child)| encode_child(out, first, *child));
+
+    /// Writes the next page of the table of `runs` into `out`, which has exactly the bytes of its
+    /// shape; all calls get the same. False: that was the last one.
+    pub(super) fn write_page(
+        &mut self,
+        key: &StoreKey,
+        owner: u64,
+        runs: &[SourcedRun],
+        out: &mut [u8],
+    ) -> bool {
+        assert_eq!(out.len(), self.shape.bytes(), "a buffer of another table");
+        let number = self.next;
+        self.next += 1;
+        let page = &mut out[number as usize * PAGE..][..PAGE];
+        if number < self.shape.leaves {
+            let first = number as usize * RUNS_PER_PAGE;
+            let of_leaf = &runs[first..runs.len().min(first + RUNS_PER_PAGE)];
+            encode_page(key, owner, number, 0, of_leaf.len(), page, |out| {
+                of_leaf.iter().for_each(|(run, source)| encode_run(out, run, *source));
             });
-            above.push((children[0].0, number as u32));
+            let first = of_leaf.first().map_or((PartitionId(0), 0), |(run, _)| key_of(run));
+            self.level.push((first, number));
+            return self.next < self.shape.pages;
         }
-        level = above;
+        if self.gathered == self.below.len() {
+            self.below = std::mem::take(&mut self.level);
+            self.gathered = 0;
+            self.height += 1;
+        }
+        let rest = &self.below[self.gathered..];
+        let children = &rest[..rest.len().min(CHILDREN_PER_PAGE)];
+        encode_page(key, owner, number, self.height, children.len(), page, |out| {
+            children.iter().for_each(|(first, child)| encode_child(out, first, *child));
+        });
+        self.gathered += children.len();
+        self.level.push((children[0].0, number));
+        self.next < self.shape.pages
     }
 }
 

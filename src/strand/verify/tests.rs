@@ -149,7 +149,7 @@ fn an_index_that_says_something_else_is_damage() {
                 runs.insert(placed);
             }
         }
-        let mut file = vec![0; index_bytes(&runs)];
+        let mut file = vec![0; index_bytes(&head.uses, &runs)];
         encode_index(&KEY, STRAND, IndexId(1), &head.uses, &runs, &mut file);
         store.files.insert(INDEX, file);
         let found = check(&store);

@@ -8,7 +8,7 @@ pub const CAUGHT_BY: &[(Mutant, &[u64])] = &[
     (Mutant::AckBeforeDurable, &[0, 3]),
     (Mutant::AnswersOutOfOrder, &[0, 1]),
     (Mutant::HighWatermarkEarly, &[14, 16]),
-    (Mutant::ProducersForgottenAtStart, &[3, 6]),
+    (Mutant::ProducersForgottenAtStart, &[0, 6]),
     (Mutant::DuplicateAcceptedAfterStart, &[0, 1]),
     (Mutant::DeletionAnsweredEarly, &[0, 12]),
     (Mutant::OutcomeBeforeAllConfirm, &[14]),
