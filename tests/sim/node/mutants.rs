@@ -13,14 +13,14 @@ pub const CAUGHT_BY: &[(Mutant, &[u64])] = &[
     (Mutant::DeletionAnsweredEarly, &[0, 12]),
     (Mutant::OutcomeBeforeAllConfirm, &[14]),
     (Mutant::PartsMixedUp, &[0, 1]),
+    (Mutant::RetentionTooEager, &[1, 4]),
+    (Mutant::RetentionOneTooMany, &[1, 3]),
 ];
 
 /// Those that twenty seeds did not catch, or that no seed was looked for yet (README.md).
 pub const UNCAUGHT: &[Mutant] = &[
     Mutant::SessionForgetsPartition,
     Mutant::ResumeForgotten,
-    Mutant::RetentionTooEager,
-    Mutant::RetentionOneTooMany,
     Mutant::ProducerIdTwice,
     Mutant::HeldAppendsOvertaken,
     Mutant::ReadsBeyondVisible,
