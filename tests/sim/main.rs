@@ -6,7 +6,7 @@
 //! (`--from M` on, every `--step`th: kinds take turns, six of them),
 //! `-- --mutants` plants each bug of storage.md's section 8 in turn (a build with
 //! `STRANDLOG_PLANT=1`) and wants it caught, `-- --find-seeds` looks for seeds that catch them (`--only PART` of
-//! their names).
+//! their names, `--tries N` of them, `--from M` on).
 //!
 //! `-- --node` and its `--seed`, `--seeds`, `--find-seeds` are the same for the whole node (`node`).
 
@@ -43,19 +43,19 @@ fn main() -> ExitCode {
         arguments.get(at + 1)?.parse::<u64>().ok()
     };
     let given = |name: &str| arguments.iter().any(|argument| argument == name);
+    let only = arguments.iter().position(|argument| argument == "--only");
+    let only = only.and_then(|at| arguments.get(at + 1)).map_or("", String::as_str);
+    let first = number("--from").unwrap_or(0);
     let passed = if given("--node") {
-        run_node(number, given("--loud"), given("--find-seeds"))
+        run_node(number, given("--loud"), given("--find-seeds").then_some(only))
     } else if let Some(seed) = number("--seed") {
         seeds::tell(seed, given("--loud"))
     } else if let Some(count) = number("--seeds") {
-        let first = number("--from").unwrap_or(0);
         let step = number("--step").unwrap_or(1).max(1);
         let seeds = (0..count).map(|at| first + at * step);
         seeds::run_all("seeds", &seeds.collect::<Vec<_>>())
     } else if given("--find-seeds") {
-        let only = arguments.iter().position(|argument| argument == "--only");
-        let only = only.and_then(|at| arguments.get(at + 1)).map_or("", String::as_str);
-        mutants::find_seeds(number("--tries").unwrap_or(300), only)
+        mutants::find_seeds(first..first + number("--tries").unwrap_or(300), only)
     } else if given("--mutants") {
         mutants::run_all()
     } else {
@@ -68,15 +68,15 @@ fn main() -> ExitCode {
     if passed { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
 
-/// The simulator of the whole node.
-fn run_node(number: impl Fn(&str) -> Option<u64>, loud: bool, find: bool) -> bool {
+/// The simulator of the whole node. `find`: seeds that catch the planted bugs with this in their names.
+fn run_node(number: impl Fn(&str) -> Option<u64>, loud: bool, find: Option<&str>) -> bool {
+    let first = number("--from").unwrap_or(0);
     if let Some(seed) = number("--seed") {
         node::seeds::tell(seed, loud)
     } else if let Some(count) = number("--seeds") {
-        let first = number("--from").unwrap_or(0);
         node::seeds::run_all("node: seeds", &(first..first + count).collect::<Vec<_>>())
-    } else if find {
-        mutants::find_seeds_of_node(number("--tries").unwrap_or(60))
+    } else if let Some(only) = find {
+        mutants::find_seeds_of_node(first..first + number("--tries").unwrap_or(60), only)
     } else {
         node::seeds::run_fixed()
     }

@@ -1,5 +1,7 @@
 //! The planted bugs, and the seeds that catch them.
 
+use std::ops::Range;
+
 use strandlog::base::Mutant;
 
 use crate::node;
@@ -94,19 +96,19 @@ pub fn run_all() -> bool {
 }
 
 /// Prints, for each planted bug with `only` in its name, the first seeds that catch it.
-pub fn find_seeds(tries: u64, only: &str) -> bool {
-    find(tries, |mutant| !node::mutants::is_of_node(mutant) && mutant.label().contains(only))
+pub fn find_seeds(seeds: Range<u64>, only: &str) -> bool {
+    find(seeds, |mutant| !node::mutants::is_of_node(mutant) && mutant.label().contains(only))
 }
 
 /// The same for the bugs of the node.
-pub fn find_seeds_of_node(tries: u64) -> bool {
-    find(tries, node::mutants::is_of_node)
+pub fn find_seeds_of_node(seeds: Range<u64>, only: &str) -> bool {
+    find(seeds, |mutant| node::mutants::is_of_node(mutant) && mutant.label().contains(only))
 }
 
-fn find(tries: u64, wanted: impl Fn(Mutant) -> bool) -> bool {
+fn find(seeds: Range<u64>, wanted: impl Fn(Mutant) -> bool) -> bool {
     for mutant in Mutant::ALL.iter().filter(|mutant| wanted(**mutant)) {
         let mut found = Vec::new();
-        for seed in 0..tries {
+        for seed in seeds.clone() {
             choose(Some(*mutant));
             let caught = check(*mutant, seed);
             choose(None);
