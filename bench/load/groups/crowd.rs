@@ -50,6 +50,9 @@ pub(super) struct Crowd {
     faults: u64,
 }
 
+/// Members that are in a generation beat so often while others join: they hear in no other way that they are to join again.
+const JOINING_BEAT: Duration = Duration::from_millis(500);
+
 impl Crowd {
     pub(super) fn new(versions: &Versions) -> Result<Self, LoadError> {
         let now = Instant::now();
@@ -108,9 +111,7 @@ impl Crowd {
                 self.turn(Duration::ZERO, |_, _| Ok(()))?;
             }
         }
-        while !self.groups.iter().all(Group::is_settled) {
-            self.turn(NAP, |_, _| Ok(()))?;
-        }
+        self.settle(JOINING_BEAT)?;
         Ok(began.elapsed())
     }
 
